@@ -1,0 +1,93 @@
+"""Imports run down only: the table below is docs/architecture.md as data, and grimp reads who imports whom."""
+
+from __future__ import annotations
+
+import grimp
+import pytest
+
+from tests.architecture.source_tree import PACKAGES
+
+# Each floor and what it may import; itself is understood. A new module of eigenpal needs a line here.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_version": set(),
+    "errors": set(),
+    "engine": {"errors", "_version"},
+    "models": {"engine", "errors"},
+    "resources": {"models", "engine", "errors"},
+    "waiting": {"resources", "models", "engine", "errors"},
+    "archastro": {"engine", "errors"},
+    "epilot": {"engine", "errors"},
+    "client": {"waiting", "resources", "models", "engine", "errors", "_version"},
+}
+# On top of the SDK: they may import all of it, and nothing in it may import them.
+ON_TOP = {"sandbox", "cli", "testing"}
+# The export list of the package names everything lazily.
+EXPORTS = "eigenpal"
+# `from eigenpal import EigenpalClient` is the one way from the async package to the blocking one.
+LAZY_TWIN = ("eigenpal", "eigenpal_sync")
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Who imports whom, imports for type checkers and inside functions included."""
+    return grimp.build_graph(*PACKAGES, cache_dir=None)
+
+
+def floor_of(module: str) -> str:
+    """Return the part of the house a module of eigenpal belongs to."""
+    return module.split(".")[1] if "." in module else EXPORTS
+
+
+def imports_of(graph: grimp.ImportGraph, package: str) -> list[tuple[str, str]]:
+    """Return every direct import inside the packages, as (importer, imported), of one package's modules."""
+    importers = sorted(module for module in graph.modules if module.split(".")[0] == package)
+    return [(module, target) for module in importers for target in graph.find_modules_directly_imported_by(module)]
+
+
+def test_every_module_has_a_floor(graph: grimp.ImportGraph) -> None:
+    floors = {floor_of(module) for module in graph.modules if module.split(".")[0] == "eigenpal"}
+    assert floors <= {*MAY_IMPORT, *ON_TOP, EXPORTS}
+
+
+def test_imports_run_down_only(graph: grimp.ImportGraph) -> None:
+    upward = [
+        f"{module} imports {target}"
+        for module, target in imports_of(graph, "eigenpal")
+        if target.startswith("eigenpal.")
+        and (floor := floor_of(module)) not in {*ON_TOP, EXPORTS}
+        and floor_of(target) not in {floor, *MAY_IMPORT[floor]}
+    ]
+    assert upward == []
+
+
+def test_nothing_in_the_sdk_imports_what_stands_on_top(graph: grimp.ImportGraph) -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for package in PACKAGES
+        for module, target in imports_of(graph, package)
+        if target.startswith("eigenpal.") and floor_of(target) in ON_TOP
+        if package == "eigenpal_sync" or floor_of(module) not in ON_TOP
+    ]
+    assert wrong == []
+
+
+def test_only_the_export_list_and_the_top_know_the_blocking_twin(graph: grimp.ImportGraph) -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in imports_of(graph, "eigenpal")
+        if target.split(".")[0] == "eigenpal_sync"
+        if floor_of(module) not in ON_TOP and (module, target.split(".")[0]) != LAZY_TWIN
+    ]
+    assert wrong == []
+
+
+def test_the_table_has_no_way_up() -> None:
+    """A floor that may import another is above it, all the way down: no cycle can be written into the table."""
+
+    def reach(floor: str, path: tuple[str, ...]) -> None:
+        assert floor not in path, f"{' -> '.join((*path, floor))} is a cycle"
+        for below in MAY_IMPORT[floor]:
+            reach(below, (*path, floor))
+
+    for floor in MAY_IMPORT:
+        reach(floor, ())

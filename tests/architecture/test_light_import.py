@@ -1,0 +1,42 @@
+"""`import eigenpal` is cheap: it loads no dependency; each of them is loaded by the first thing that needs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.source_tree import ROOT
+
+# What costs time to import; the standard library's ssl, asyncio and sqlite3 cost more than all of ours.
+HEAVY = set(
+    "aiohttp anyio asyncio attr attrs cattrs httpx httpx2 opentelemetry rich sqlite3 ssl starlette tenacity trio typer uvicorn".split()
+)
+EXTRAS = set("aiohttp httpx2 opentelemetry rich sqlite3 starlette trio typer uvicorn".split())
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter loads for the statement."""
+    program = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in run.stdout.split()}
+
+
+@pytest.mark.parametrize("package", ["eigenpal", "eigenpal_sync"])
+def test_importing_a_package_loads_no_dependency(package: str) -> None:
+    loaded = loaded_by(f"import {package}")
+    assert package in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_version_needs_nothing_loaded() -> None:
+    assert loaded_by("import eigenpal; assert eigenpal.__version__") & HEAVY == set()
+
+
+def test_errors_can_be_caught_without_loading_a_dependency() -> None:
+    assert loaded_by("from eigenpal import EigenpalError, EigenpalTimeoutError") & HEAVY == set()
+
+
+def test_the_client_loads_no_extra() -> None:
+    assert loaded_by("from eigenpal import AsyncEigenpalClient") & EXTRAS == set()
