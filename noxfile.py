@@ -126,4 +126,5 @@ def package(session: nox.Session) -> None:
 
 def _requirement(name: str) -> str:
     """Return the line of pyproject.toml that asks for a development tool."""
-    return next(line for line in PROJECT["optional-dependencies"]["dev"] if line.startswith(name))
+    lines: list[str] = PROJECT["optional-dependencies"]["dev"]
+    return next(line for line in lines if line.startswith(name))

@@ -22,7 +22,7 @@ MAY_IMPORT_ASYNCIO = {
 
 # Brackets around a letter keep these patterns from matching themselves.
 FORBIDDEN_TEXT = {
-    "an absolute path of a machine": r"(?<![\w.\-/])/([w]ork/(main|shared)|[r]oot|[h]ome/[a-z]+|[U]sers/\w+|[t]mp/venv)/",
+    "an absolute path of a machine": r"(?<![\w.\-/])/([w]ork/(main|shared)|[r]oot|[h]ome/\w+|[U]sers/\w+|[t]mp/\w+)/",
     "a private key": r"-----BEGIN ([A-Z]+ )?PRIVATE [K]EY-----",
     "a live API key": r"eig_live_[A-Za-z0-9]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-[A-Za-z0-9]{32,}",
 }

@@ -9,11 +9,9 @@ import pytest
 
 from tests.architecture.source_tree import ROOT
 
-# What costs time to import; the standard library's ssl, asyncio and sqlite3 cost more than all of ours.
-HEAVY = set(
-    "aiohttp anyio asyncio attr attrs cattrs httpx httpx2 opentelemetry rich sqlite3 ssl starlette tenacity trio typer uvicorn".split()
-)
-EXTRAS = set("aiohttp httpx2 opentelemetry rich sqlite3 starlette trio typer uvicorn".split())
+EXTRAS = {"aiohttp", "httpx2", "opentelemetry", "rich", "sqlite3", "starlette", "trio", "typer", "uvicorn"}
+# The standard library's ssl and asyncio cost as much time as a dependency.
+HEAVY = EXTRAS | {"anyio", "asyncio", "attr", "attrs", "cattrs", "httpx", "ssl", "tenacity"}
 
 
 def loaded_by(statement: str) -> set[str]:
