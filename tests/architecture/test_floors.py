@@ -12,12 +12,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
     "engine": {"errors", "_version"},
+    "service": {"engine"},
     "models": {"engine", "errors"},
     "resources": {"models", "engine", "errors"},
     "waiting": {"resources", "models", "engine", "errors"},
     "archastro": {"engine", "errors"},
     "epilot": {"engine", "errors"},
-    "client": {"waiting", "resources", "models", "engine", "errors", "_version"},
+    "client": {"service", "waiting", "resources", "models", "engine", "errors", "_version"},
 }
 # On top of the SDK: they may import all of it, and nothing in it may import them.
 ON_TOP = {"sandbox", "cli", "testing"}
