@@ -1,0 +1,230 @@
+"""JSON to models and back: strict about types, lenient about everything a server may add or leave out.
+
+cattrs builds one decoder per model; the hooks here say how. Unknown members are kept on the model, unknown enum values
+come through as strings, null where a list was promised is an empty list. What can't be decoded raises `Mismatch`
+with the path to the bad value. Knows no model of any service: unions declare their own discriminator.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+import attrs
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, override
+
+from eigenpal.engine.model import Model, discriminators, timestamp, wire_form, wire_name
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]
+
+MAX_SHOWN_VALUE = (
+    80  # characters of a bad value that an error shows: enough to recognise it, too few to leak a document
+)
+
+
+class Mismatch(Exception):
+    """A value that is not what the model promises, with the path to it: `$.data[3].status`."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(expected, value)
+        self.expected = expected
+        self.path = "$"
+        shown = repr(value)
+        self.found = shown if len(shown) <= MAX_SHOWN_VALUE else shown[: MAX_SHOWN_VALUE - 1] + "…"
+
+    def __str__(self) -> str:
+        return f"{self.path} should be {self.expected}, not {self.found}"
+
+
+def structure(kind: Any, value: Any) -> Any:
+    """Turn parsed JSON into `kind`: a model, a list of models, a union of them, or Any.
+
+    Raises:
+        Mismatch: The JSON is not what the model promises; its text has the path to the bad value.
+    """
+    try:
+        return _hook(kind)(value, kind)
+    except Mismatch:
+        # The fast decoders know no paths. Only now, once it failed, does the slow walk look for the place.
+        _locate(kind, value, "$")
+        raise
+
+
+def dumps(value: Any) -> bytes:
+    """Return the JSON text of a request body.
+
+    Raises:
+        TypeError: A value that JSON has no form for.
+        ValueError: NaN or an infinity, or a structure that contains itself.
+    """
+    return json.dumps(value, default=_jsonable, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _jsonable(value: Any) -> Any:
+    match value:
+        case Model():
+            return wire_form(value)
+        case datetime() | date():
+            return timestamp(value)
+        case Enum():
+            return value.value
+        case UUID():
+            return str(value)
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case Mapping():
+            return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any JSON
+        case AbstractSet() | tuple():
+            return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any JSON
+        case _:
+            raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+
+
+# ------------------------------------------------------------------------------------------------ decoding
+
+_converter = Converter(detailed_validation=False)
+_hook: Callable[[Any], Hook] = cache(_converter.get_structure_hook)
+
+
+def _fail(expected: str, value: object) -> NoReturn:
+    raise Mismatch(expected, value)
+
+
+def _exact(expected: str, *accepted: type) -> Hook:
+    """Accept values of these very types only: `bool` is no number, and nothing is coerced."""
+    if len(accepted) == 1:
+        only = accepted[0]
+        return lambda value, _: value if type(value) is only else _fail(expected, value)
+    return lambda value, _: value if type(value) in accepted else _fail(expected, value)
+
+
+def _datetime(value: Any, _: Any) -> datetime:
+    if type(value) is str:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            _fail("an ISO-8601 timestamp", value)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    _fail("an ISO-8601 timestamp", value)
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (types.UnionType, Union)
+
+
+def _union(kind: Any) -> Hook:
+    """Decode `X | None`, an open enum (`Status | str`), or a union of models with a discriminator."""
+    members = [member for member in get_args(kind) if member is not types.NoneType]
+    optional = len(members) < len(get_args(kind))
+    if (choose := discriminators.get(frozenset(members))) is not None:
+        inner: Hook = lambda value, _: _hook(choose(_object(value)))(value, None)  # noqa: E731 - one of three alike
+    elif len(members) == 1:
+        only = members[0]
+        inner = _hook(only)
+    else:
+        known = {member.value: member for kind in members if issubclass(kind, Enum) for member in kind}
+        inner = lambda value, _: known.get(value, value) if type(value) is str else _fail("a string", value)  # noqa: E731
+    if not optional:
+        return inner
+    target = members[0]
+    return lambda value, _: None if value is None else inner(value, target)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if type(value) is dict else _fail("an object", value)
+
+
+def _list(kind: Any) -> Hook:
+    (item,) = get_args(kind)
+    decode = _hook(item)
+    return lambda value, _: (
+        [decode(entry, item) for entry in value]
+        if type(value) is list
+        else []
+        if value is None
+        else _fail("a list", value)
+    )
+
+
+def _dict(kind: Any) -> Hook:
+    _, item = get_args(kind)
+    if item is Any:
+        return lambda value, _: _object(value)
+    decode = _hook(item)
+    return lambda value, _: {key: decode(entry, item) for key, entry in _object(value).items()}
+
+
+def _model(kind: type[Model]) -> Hook:
+    attrs.resolve_types(kind)
+    names = {field.name: override(rename=wire_name(field, kind)) for field in attrs.fields(kind) if field.init}
+    build = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False, **names)  # type: ignore[arg-type]  # overrides are keyword arguments by field name
+    keep = object.__setattr__  # the model is frozen for its users; its wire form is set once, here
+
+    def decode(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            _fail("an object", value)
+        try:
+            instance = build(value, kind)
+        except KeyError as missing:
+            _fail(f"an object with {missing.args[0]!r}", value)
+        keep(instance, "_wire", value)
+        return instance
+
+    return decode
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Model)
+
+
+def _is_generic(origin: type) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
+
+
+_converter.register_structure_hook(str, _exact("a string", str))
+_converter.register_structure_hook(bool, _exact("true or false", bool))
+_converter.register_structure_hook(int, _exact("a whole number", int))
+_converter.register_structure_hook(float, _exact("a number", int, float))
+_converter.register_structure_hook(datetime, _datetime)
+_converter.register_structure_hook_factory(_is_generic(list), _list)
+_converter.register_structure_hook_factory(_is_generic(dict), _dict)
+_converter.register_structure_hook_factory(_is_union, _union)
+_converter.register_structure_hook_factory(_is_model, _model)
+
+
+def _locate(kind: Any, value: Any, path: str) -> None:
+    """Walk `value` beside its type and raise the first `Mismatch` with its path."""
+    if _is_union(kind):
+        members = [member for member in get_args(kind) if member is not types.NoneType]
+        if value is not None and (choose := discriminators.get(frozenset(members))) is not None and type(value) is dict:
+            return _locate(choose(value), value, path)
+        if len(members) == 1 and value is not None:
+            return _locate(members[0], value, path)
+    elif get_origin(kind) is list and type(value) is list:
+        for index, entry in enumerate(value):
+            _locate(get_args(kind)[0], entry, f"{path}[{index}]")
+        return None
+    elif get_origin(kind) is dict and type(value) is dict:
+        for key, entry in value.items():
+            _locate(get_args(kind)[1], entry, f"{path}.{key}")
+        return None
+    elif _is_model(kind) and type(value) is dict:
+        for field in attrs.fields(kind):
+            if field.init and (name := wire_name(field, kind)) in value:
+                _locate(field.type, value[name], f"{path}.{name}")
+    try:
+        _hook(kind)(value, kind)
+    except Mismatch as mismatch:
+        mismatch.path = path
+        raise
+    return None

@@ -1,0 +1,157 @@
+"""What every typed answer has in common: slots, immutability, the wire form kept, item access by wire name.
+
+Cheap to import: attrs only. How JSON becomes a model is the codec's business.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from enum import Enum
+from types import MemberDescriptorType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args
+
+import attrs
+
+T = TypeVar("T")
+
+MAX_REPR_CHARACTERS = 60  # of one value inside a repr: an output of a megabyte must not flood a terminal
+
+
+def camel_case(name: str) -> str:
+    """Return the camelCase form of a snake_case name."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def snake_case(name: str) -> str:
+    """Return the snake_case form of a camelCase name."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field,))
+def model(cls: type[T]) -> type[T]:
+    """Make a class a typed answer: slotted, immutable, comparable, its fields given by keyword.
+
+    A field's wire name is the camelCase of its name; `attrs.field(metadata={"wire": "..."})` names another.
+    """
+    return attrs.frozen(kw_only=True, slots=True, repr=False, getstate_setstate=False)(cls)
+
+
+@attrs.frozen(slots=True, repr=False, getstate_setstate=False)
+class Model:
+    """Base of every answer. Read members as attributes, or as items by their wire name.
+
+    Members that this version does not know are kept: `run["newMember"]`, `run.new_member`, `run.to_dict()`.
+    """
+
+    wire_naming: ClassVar[Callable[[str], str]] = staticmethod(camel_case)
+
+    _wire: Mapping[str, Any] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def __getitem__(self, wire_name: str) -> Any:
+        """Return a member as the server sent it, by its wire name; one it left out as the attribute has it."""
+        wire = self._as_sent()
+        if wire_name in wire:
+            return wire[wire_name]
+        name = snake_case(wire_name)
+        if isinstance(getattr(type(self), name, None), property | MemberDescriptorType):
+            return getattr(self, name)
+        raise KeyError(wire_name)
+
+    def __contains__(self, wire_name: object) -> bool:
+        return wire_name in self._as_sent()
+
+    def get(self, wire_name: str, default: Any = None) -> Any:
+        """Return a member as the server sent it, or `default` when it was not sent."""
+        return self._as_sent().get(wire_name, default)
+
+    def keys(self) -> list[str]:
+        """Return the wire names of the members that were sent."""
+        return list(self._as_sent())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: what the server sent, unknown members included; yours to change."""
+        return copy.deepcopy(dict(self._as_sent()))
+
+    def _as_sent(self) -> Mapping[str, Any]:
+        return wire_form(self) if self._wire is None else self._wire
+
+    if not TYPE_CHECKING:  # unknown members are a run-time courtesy; type checkers must still catch misspelt ones
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and self._wire is not None:
+                wire_name = type(self).wire_naming(name)
+                if wire_name in self._wire:
+                    return self._wire[wire_name]
+            raise AttributeError(f"{type(self).__name__} has no member {name!r}")
+
+    def __repr__(self) -> str:
+        members = ((f.name, getattr(self, f.name)) for f in attrs.fields(type(self)) if f.init)
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in members if value is not None and value != [])
+        return f"{type(self).__name__}({shown})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_from_wire, (type(self), self.to_dict()))
+
+
+discriminators: dict[frozenset[Any], Callable[[Mapping[str, Any]], type[Model]]] = {}
+
+
+def discriminate(union: Any, choose: Callable[[Mapping[str, Any]], type[Model]]) -> None:
+    """Say which member of a union of models a JSON object is; called where the union is defined."""
+    discriminators[frozenset(get_args(union))] = choose
+
+
+def _from_wire(kind: type[T], wire: dict[str, Any]) -> T:
+    from eigenpal.engine.codec import structure
+
+    value: T = structure(kind, wire)
+    return value
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Model):
+        return f"<{type(value).__name__}>"
+    if isinstance(value, Enum):
+        return repr(value.value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list | dict) and len(value) > 3:  # pyright: ignore[reportUnknownArgumentType] - any JSON
+        return f"<{len(value)} items>"  # pyright: ignore[reportUnknownArgumentType] - any JSON
+    text = repr(value)
+    return text if len(text) <= MAX_REPR_CHARACTERS else text[: MAX_REPR_CHARACTERS - 1] + "…"
+
+
+def wire_name(field: attrs.Attribute[Any], kind: type[Model]) -> str:
+    """Return the name that a model's field has in JSON."""
+    name: str = field.metadata.get("wire") or kind.wire_naming(field.name)
+    return name
+
+
+def wire_form(value: Any) -> Any:
+    """Return the JSON form of a model made by hand (None members left out), or of any value inside one."""
+    if isinstance(value, Model):
+        if value._wire is not None:  # pyright: ignore[reportPrivateUsage] - same module
+            return dict(value._wire)  # pyright: ignore[reportPrivateUsage] - same module
+        kind = type(value)
+        members = ((wire_name(f, kind), getattr(value, f.name)) for f in attrs.fields(kind) if f.init)
+        return {name: wire_form(member) for name, member in members if member is not None}
+    if isinstance(value, list):
+        return [wire_form(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, Enum):
+        return value.value
+    return value
+
+
+def timestamp(moment: date) -> str:
+    """Return the ISO-8601 text of a moment; UTC is written as Z, as the services write it."""
+    text = moment.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text

@@ -1,0 +1,210 @@
+"""The options of a client: arguments, then the environment, then defaults; checked once, before anything is sent."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from typing import Any, Final, NoReturn, Self
+from urllib.parse import urlsplit
+
+import attrs
+
+from eigenpal.engine.service import Service
+from eigenpal.errors import EigenpalInputError
+
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0
+DEFAULT_MAX_RETRIES: Final = 3
+DEFAULT_MAX_CONCURRENCY: Final = (
+    100  # what one process can hold open nearly anywhere; file descriptors are 256 on macOS
+)
+DEFAULT_MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024  # decoded JSON; far above any real answer, far below memory
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what RFC 9110 lets a header name be made of
+
+
+class EigenpalInsecureWarning(UserWarning):
+    """The key travels unencrypted, or the server's identity is not checked."""
+
+
+class Secret:
+    """A text that never shows: not in a repr, a log line, a format string or a pickle."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled; read the key again from where it is kept")
+
+
+@attrs.frozen(kw_only=True)
+class ClientOptions:
+    """Everything a client was told, complete and checked.
+
+    Attributes:
+        api_key: The key.
+        base_url: Where the service lives, without a trailing slash; may carry a path prefix.
+        timeout_seconds: Bound on one request, retries apart; None for no bound.
+        max_retries: How often a request is sent again at most.
+        default_headers: Headers added to every request.
+        trigger: What the service records as the trigger of runs.
+        api_generation: Generation of the API to speak.
+        max_response_bytes: Largest decoded JSON answer that is accepted.
+    """
+
+    api_key: Secret
+    base_url: str
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+    max_retries: int = DEFAULT_MAX_RETRIES
+    default_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)  # users put credentials here
+    trigger: str | None = None
+    api_generation: str = ""
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
+
+    @classmethod
+    def resolve(
+        cls,
+        service: Service,
+        *,
+        api_key: str | None,
+        base_url: str | None,
+        timeout_seconds: float | None,
+        max_retries: int,
+        default_headers: Mapping[str, str] | None,
+        trigger: str | None,
+        api_generation: str,
+    ) -> Self:
+        """Take what was given, fill in the environment and the defaults, and check all of it.
+
+        Raises:
+            EigenpalInputError: An option that can't work; the message names it.
+        """
+        key = api_key if api_key is not None else os.environ.get(service.key_variable)
+        if key is None or not key.strip():
+            raise EigenpalInputError(
+                f"no API key: give api_key=..., or set the environment variable {service.key_variable}"
+            )
+        address = base_url or os.environ.get(service.base_url_variable) or service.default_base_url
+        if api_generation not in service.generations:
+            known = ", ".join(repr(generation) for generation in service.generations)
+            raise EigenpalInputError(f"api_generation={api_generation!r} is not known; this version speaks {known}")
+        if trigger is not None:
+            header_value("trigger", trigger)
+        return cls(
+            api_key=Secret(header_value("api_key", key)),
+            base_url=_checked_base_url(address),
+            timeout_seconds=checked_timeout(timeout_seconds),
+            max_retries=_checked_retries(max_retries),
+            default_headers=_checked_headers(default_headers),
+            trigger=trigger,
+            api_generation=api_generation,
+        )
+
+    def replaced(self, **changes: Any) -> Self:
+        """Return a copy with some options changed (those that are not UNSET), checked like new ones."""
+        checks: dict[str, Callable[[Any], Any]] = {
+            "timeout_seconds": checked_timeout,
+            "max_retries": _checked_retries,
+            "default_headers": lambda headers: {**self.default_headers, **_checked_headers(headers)},
+        }
+        return attrs.evolve(self, **{name: checks[name](value) for name, value in changes.items()})
+
+
+def header_value(name: str, value: object) -> str:
+    """Return a header value that is safe to send; the error names the header and never shows the value."""
+    if not isinstance(value, str):
+        raise EigenpalInputError(f"{name} must be a string, not {type(value).__name__}")
+    stripped = value.strip()
+    if not stripped.isascii() or not stripped.isprintable():
+        raise EigenpalInputError(
+            f"{name} has characters that can't be sent in a header (line breaks, control or non-ASCII characters); "
+            f"its value is not shown here since it may be a secret"
+        )
+    return stripped
+
+
+def checked_timeout(seconds: float | None, name: str = "timeout_seconds") -> float | None:
+    """Return a timeout that makes sense: above 0 and not NaN, or None for no bound."""
+    if seconds is None or seconds == math.inf:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+        raise EigenpalInputError(f"{name} must be a number of seconds above 0, or None for no bound; got {seconds!r}")
+    return float(seconds)
+
+
+def _checked_retries(count: int) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+        raise EigenpalInputError(f"max_retries must be a whole number, 0 or more; got {count!r}")
+    return count
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    checked: dict[str, str] = {}
+    for name, value in (headers or {}).items():
+        if not _TOKEN.fullmatch(name):
+            raise EigenpalInputError(f"{name!r} in default_headers is not a header name")
+        checked[name] = header_value(f"default_headers[{name!r}]", value)
+    return checked
+
+
+def _checked_base_url(address: str) -> str:
+    url = address.strip()
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
+        raise EigenpalInputError(
+            "base_url must be an address such as 'https://host' or 'http://localhost:3000/prefix' (ASCII only)"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise EigenpalInputError("base_url must not carry a user name or password; the API key is given as api_key")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise EigenpalInputError(f"base_url must end before any '?' or '#'; give {url.split('?')[0].split('#')[0]!r}")
+    if parts.scheme == "http" and not is_loopback(host):
+        warnings.warn(
+            f"base_url {url!r} is plain http: the API key travels unencrypted. Use https.",
+            EigenpalInsecureWarning,
+            stacklevel=4,
+        )
+    return url.rstrip("/")
+
+
+def warn_unverified(verify_ssl: object) -> None:
+    """Warn when servers are not made to prove who they are."""
+    if verify_ssl is False:
+        warnings.warn(
+            "verify_ssl=False: the server's identity is not checked, so anyone on the way can read the API key. "
+            "For a private certificate authority give verify_ssl='path/to/ca.pem'.",
+            EigenpalInsecureWarning,
+            stacklevel=3,
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

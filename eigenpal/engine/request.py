@@ -1,0 +1,155 @@
+"""Operation + arguments -> request. Pure functions: no network, no clock, no files.
+
+The only place where values become parts of an address or a header, so the only place that has to keep them there.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, unquote
+
+import attrs
+
+from eigenpal.engine.model import snake_case, timestamp
+from eigenpal.engine.service import Service
+from eigenpal.engine.unset import UNSET
+from eigenpal.errors import EigenpalInputError
+
+T = TypeVar("T")
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)(\*?)\}")
+IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
+
+
+class Repeat(enum.Enum):
+    """What sending a request twice does."""
+
+    HARMLESS = "harmless"  # reads, and writes that end in the same state: may be sent again after any failure
+    STARTS = "starts"  # starts something each time: sent again only when it surely did not arrive
+
+
+@attrs.frozen(kw_only=True)
+class Operation(Generic[T]):
+    """One operation of a service as data.
+
+    Attributes:
+        name: Dotted name, as users call it.
+        method: HTTP method.
+        path: Path template; `{id}` is one segment, `{path*}` keeps the slashes between segments.
+        returns: What the answer decodes to; None where it has no body.
+        repeat: What sending it twice does.
+        query_names: Wire names of query arguments, where the naming rule of the service does not give them.
+        additive: Query lists that ask for more when filled, so that an empty one simply is not sent. For all others an
+            empty list is refused: a filter that filters nothing would match everything.
+    """
+
+    name: str
+    method: str
+    path: str
+    returns: Any = None
+    repeat: Repeat = Repeat.HARMLESS
+    query_names: Mapping[str, str] = attrs.field(factory=dict)
+    additive: AbstractSet[str] = frozenset()
+
+    def fill_path(self, values: Sequence[str]) -> str:
+        """Return the path with its placeholders filled.
+
+        Raises:
+            EigenpalInputError: A value that is empty, a dot segment, or has control characters.
+        """
+        remaining = iter(values)
+
+        def fill(match: re.Match[str]) -> str:
+            name, value = snake_case(match[1]), next(remaining)
+            return encode_path(name, value) if match[2] else encode_segment(name, value)
+
+        return _PLACEHOLDER.sub(fill, self.path)
+
+    def fill_query(self, service: Service, values: Mapping[str, Any]) -> str:
+        """Return the query string for Python-named values; those that are None or UNSET are left out."""
+        pairs = (pair for name, value in values.items() for pair in self._query_pairs(service, name, value))
+        return "&".join(f"{quote(name, safe='[]')}={quote(text, safe='')}" for name, text in pairs)
+
+    def _query_pairs(self, service: Service, name: str, value: Any) -> Iterator[tuple[str, str]]:
+        if value is None or value is UNSET:
+            return
+        wire_name = self.query_names.get(name) or service.query_name(name)
+        if not isinstance(value, Sequence | AbstractSet) or isinstance(value, str | bytes):
+            yield wire_name, query_text(name, value)
+            return
+        texts = [query_text(name, item) for item in value]  # pyright: ignore[reportUnknownVariableType] - checked in query_text
+        if not texts and name not in self.additive:
+            raise EigenpalInputError(f"{name} is an empty list, which would match everything; leave it out instead")
+        if service.sequences == "brackets":
+            yield from ((f"{wire_name}[]", text) for text in texts)
+        elif texts:
+            yield wire_name, ",".join(texts)
+
+
+def query_text(name: str, value: object) -> str:
+    """Return one query value as text."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case enum.Enum():
+            return str(value.value)
+        case str() | int() | float():
+            return str(value)
+        case date():
+            return timestamp(value)
+        case _:
+            raise EigenpalInputError(f"{name} can't be a {type(value).__name__}; give a string, number or timestamp")
+
+
+def encode_segment(name: str, value: object) -> str:
+    """Return a value as exactly one path segment: nothing in it can end the segment or climb out of it."""
+    if not isinstance(value, str):
+        raise EigenpalInputError(f"{name} must be a string, not {type(value).__name__}")
+    if not value:
+        raise EigenpalInputError(f"{name} is empty")
+    # Encoding alone is not enough: some proxies decode %2F (or decode twice) before they resolve dot segments.
+    if not _DOT_SEGMENTS.isdisjoint(re.split(r"[/\\]", unquote(unquote(value)))):
+        raise EigenpalInputError(f"{name} must not have '.' or '..' as a segment: {value!r} would name another path")
+    if not value.isprintable():
+        raise EigenpalInputError(f"{name} has line breaks, control or other unprintable characters: {value!r}")
+    return quote(value, safe="")
+
+
+def encode_path(name: str, value: object) -> str:
+    """Return a relative path with its slashes kept and each segment encoded on its own."""
+    if not isinstance(value, str):
+        raise EigenpalInputError(f"{name} must be a string, not {type(value).__name__}")
+    return "/".join(
+        encode_segment(f"{name} {value!r}: a segment" if "/" in value else name, part) for part in value.split("/")
+    )
+
+
+def untyped(method: str, path: str, *, query: Mapping[str, Any] | None, returns: Any) -> Operation[Any]:
+    """Return an operation that the SDK does not name: one request to a literal path, its query names sent as they are.
+
+    A method that is not idempotent by definition is taken to start something, and so not repeated lightly.
+
+    Raises:
+        EigenpalInputError: A method or path that can't be one.
+    """
+    verb = method.upper()
+    if not verb.isascii() or not verb.isalpha():
+        raise EigenpalInputError(f"{method!r} is not an HTTP method")
+    if not path.startswith("/") or "?" in path or "#" in path or not path.isprintable():
+        raise EigenpalInputError(f"path must begin with '/' and have no '?', '#' or control characters; got {path!r}")
+    if not _DOT_SEGMENTS.isdisjoint(re.split(r"[/\\]", unquote(unquote(path)))):
+        raise EigenpalInputError(f"path must not have '.' or '..' as a segment: {path!r} would name another path")
+    return Operation(
+        name=f"request {verb}",
+        method=verb,
+        path=quote(path, safe="/%:@!$&'()*+,;="),
+        returns=returns,
+        repeat=Repeat.HARMLESS if verb in IDEMPOTENT_METHODS else Repeat.STARTS,
+        query_names={name: name for name in query or {}},
+    )

@@ -1,0 +1,197 @@
+"""Status + headers + bytes -> a typed value or a typed error. Pure functions: no network, no clock."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from eigenpal.engine.request import Operation
+from eigenpal.engine.service import ErrorBody, Service
+from eigenpal.errors import EigenpalAPIError, EigenpalDecodeError, api_error
+
+T = TypeVar("T")
+
+ACCEPTED_ENCODINGS: Final = "gzip, deflate"
+EXCERPT_CHARACTERS: Final = 200  # of an unexpected body: enough to recognise a login page or a proxy's error
+INFLATE_BYTES: Final = 1024 * 1024  # decompressed at a time, so that a bomb is seen long before it fills memory
+
+
+@attrs.frozen
+class Answer:
+    """A whole answer to one request: what `request` came back with, decompressed, not yet decoded."""
+
+    method: str
+    url: str  # fit to be shown: no credentials, no secret query values
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    content: bytes = attrs.field(repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """Correlation id from the headers."""
+        return self.headers.get("x-request-id")
+
+
+def decode(answer: Answer, operation: Operation[T]) -> T:
+    """Return the typed value of a successful answer.
+
+    Raises:
+        EigenpalDecodeError: The body is not what the operation promises.
+    """
+    if operation.returns is None:
+        return None  # type: ignore[return-value]  # T is None where an operation has no body
+    value = _parsed(answer)
+    if operation.returns is Any:
+        return value  # type: ignore[no-any-return]  # T is Any where the wire is any JSON
+    # The codec is loaded by the first answer that needs it, not by `import eigenpal`.
+    from eigenpal.engine.codec import Mismatch, structure
+
+    try:
+        decoded: T = structure(operation.returns, value)
+    except Mismatch as mismatch:
+        raise undecodable(answer, f"in the answer to {operation.name}, {mismatch}") from None
+    return decoded
+
+
+def _parsed(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        if not answer.content:
+            problem = "the body is empty where JSON was promised"
+        elif "html" in answer.headers.get("content-type", ""):
+            problem = "it is an HTML page, not JSON, so base_url may not point at the API"
+        else:
+            problem = "the body is not valid JSON"
+        raise undecodable(answer, problem) from None
+
+
+def undecodable(answer: Answer, problem: str) -> EigenpalDecodeError:
+    """Return the error for an answer that can't be understood, with its first characters."""
+    begins = f"; it begins {excerpt(answer.content)!r}" if answer.content else ""
+    return EigenpalDecodeError(
+        f"{answer.method} {answer.url} answered {answer.status}, but {problem}{begins}",
+        status=answer.status,
+        request_id=answer.request_id,
+        method=answer.method,
+        url=answer.url,
+        headers=answer.headers,
+    )
+
+
+def error(answer: Answer, service: Service) -> EigenpalAPIError:
+    """Return the typed error of an answer whose status is not a success; never fails, whatever the body is."""
+    try:
+        envelope = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        envelope = None
+    said = service.read_error(envelope) if envelope is not None else ErrorBody()
+    return api_error(
+        answer.status,
+        detail=said.detail,
+        method=answer.method,
+        url=answer.url,
+        headers=answer.headers,
+        envelope=envelope,
+        request_id=said.request_id or answer.request_id,
+        retry_after=retry_after(answer.headers, datetime.now(UTC)),
+        excerpt=excerpt(answer.content),
+    )
+
+
+def excerpt(content: bytes) -> str:
+    """Return the first characters of a body, in one line."""
+    text = content[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
+    return " ".join(text.split())[:EXCERPT_CHARACTERS]
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that `retry-after-ms` or `Retry-After` (seconds or an HTTP date) ask for; None without."""
+    seconds = _number(headers.get("retry-after-ms"))
+    if seconds is not None:
+        return seconds / 1000
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    if (seconds := _number(text)) is not None:
+        return seconds
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+class Inflater:
+    """Undoes the Content-Encoding of a body piece by piece, never more than `INFLATE_BYTES` at a time.
+
+    Feed it wire bytes; it yields decoded bytes. Encodings that were not asked for raise ValueError, broken data zlib.error.
+    """
+
+    def __init__(self, encoding: str | None) -> None:
+        names = [name.strip().lower() for name in (encoding or "").split(",")]
+        self._stages = [_stage(name) for name in reversed(names) if name not in ("", "identity")]
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` decodes to."""
+        if not self._stages:
+            yield data
+            return
+        yield from self._through(data, 0)
+
+    def _through(self, data: bytes, stage: int) -> Iterator[bytes]:
+        if stage == len(self._stages):
+            yield data
+            return
+        inflate = self._stages[stage]
+        while data:
+            piece = inflate.decompress(data, INFLATE_BYTES)
+            data = inflate.unconsumed_tail
+            yield from self._through(piece, stage + 1)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every compressed stream came to its end."""
+        return all(stage.eof for stage in self._stages)
+
+
+def _stage(name: str) -> Any:
+    if name in ("gzip", "x-gzip", "deflate"):
+        return _Deflated() if name == "deflate" else zlib.decompressobj(wbits=31)
+    raise ValueError(f"Content-Encoding {name[:40]!r} was not asked for")
+
+
+class _Deflated:
+    """`deflate` as servers really send it: zlib-wrapped by the book, raw by habit; the first byte tells."""
+
+    def __init__(self) -> None:
+        self._inner: Any = None
+
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        if self._inner is None:
+            self._inner = zlib.decompressobj() if data[0] & 0x0F == 8 else zlib.decompressobj(wbits=-15)
+        piece: bytes = self._inner.decompress(data, limit)
+        return piece
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        tail: bytes = self._inner.unconsumed_tail
+        return tail
+
+    @property
+    def eof(self) -> bool:
+        return self._inner is None or self._inner.eof

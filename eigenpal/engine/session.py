@@ -1,0 +1,324 @@
+"""Sending: request -> slot -> retry -> transport -> answer. The only file that awaits the network.
+
+One session per client; clients made by `with_options` share its connections and its retry budget. What a request looks like
+is decided in `request.py`, what an answer means in `response.py`, whether to send again in `retry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import anyio
+import attrs
+
+from eigenpal.engine import response as responses
+from eigenpal.engine import telemetry
+from eigenpal.engine.bodies import Content
+from eigenpal.engine.options import ClientOptions, is_loopback
+from eigenpal.engine.reading import BodyReader
+from eigenpal.engine.request import Operation, Repeat
+from eigenpal.engine.response import Answer
+from eigenpal.engine.retry import RetryPolicy, surely_not_started
+from eigenpal.engine.service import Service
+from eigenpal.engine.transport import Connections
+from eigenpal.engine.transport.port import Request, Response, TransportFailure
+from eigenpal.errors import (
+    EigenpalConnectionError,
+    EigenpalDecodeError,
+    EigenpalError,
+    EigenpalTimeoutError,
+)
+
+T = TypeVar("T")
+
+MOST_REDIRECTS: Final = 5
+# What a download sends on to another origin: nothing that says who is asking.
+FORWARDED_HEADERS: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+_ADVICE: Final[Mapping[str, str]] = {
+    "refused": "Check that base_url is right and that the server is running.",
+    "dns": "Check the host name in base_url and the network.",
+    "tls": "Check that base_url is right; for a private certificate authority give verify_ssl='path/to/ca.pem'.",
+    "proxy": "Check the proxy settings (HTTPS_PROXY, NO_PROXY, or proxy=...).",
+    "timeout": "Raise timeout_seconds if the server needs longer.",
+    "protocol": "Check that base_url points at the API.",
+    "broken": "",
+}
+_MAYBE_STARTED: Final = "It may have started something on the server: look before you send it again."
+
+
+@attrs.frozen
+class Stream:
+    """An answer whose body is still on the wire; a `ByteStream` of the downloads."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Callable[[], AsyncIterator[bytes]]
+
+
+@attrs.define(eq=False)
+class Session:
+    """Everything that a client's calls share."""
+
+    service: Service
+    options: ClientOptions
+    connections: Connections
+    policy: RetryPolicy = attrs.field(factory=RetryPolicy)
+    _headers: dict[str, str] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        options, service = self.options, self.service
+        trigger = {f"{service.header_prefix}-Trigger": options.trigger} if options.trigger else {}
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": responses.ACCEPTED_ENCODINGS,
+            service.retry_header: "0",
+            **telemetry.client_headers(service.name, service.header_prefix),
+            **trigger,
+            **options.default_headers,
+            **service.authorize(options.api_key.reveal()),
+        }
+
+    def with_options(self, **changes: Any) -> Session:
+        """Return a session with some options changed that shares connections, retry budget and pauses."""
+        return attrs.evolve(self, options=self.options.replaced(**changes))
+
+    async def call(
+        self,
+        operation: Operation[T],
+        *path: str,
+        query: Mapping[str, Any] | None = None,
+        content: Content | None = None,
+        hold_seconds: float | None = None,
+    ) -> T:
+        """Send one operation and return its typed answer.
+
+        Args:
+            operation: What to call.
+            path: Values of the path, in order.
+            query: Query arguments by their Python names; None and UNSET are not sent.
+            content: Body.
+            hold_seconds: How long the server was asked to hold the request; comes on top of the timeout.
+        """
+        answer = await self.exchange(operation, *path, query=query, content=content, hold_seconds=hold_seconds)
+        try:
+            return responses.decode(answer, operation)
+        except EigenpalDecodeError as error:
+            error.maybe_started = operation.repeat is Repeat.STARTS
+            raise
+
+    async def exchange(
+        self,
+        operation: Operation[Any],
+        *path: str,
+        query: Mapping[str, Any] | None = None,
+        content: Content | None = None,
+        hold_seconds: float | None = None,
+    ) -> Answer:
+        """Send one operation and return the whole successful answer, not yet decoded."""
+        request = self._request(operation, path, query, content)
+        limit = self._limit(request, hold_seconds)
+        request.timeout = limit if limit is not None else self.options.timeout_seconds
+
+        async def attempt(tries: int) -> Answer:
+            with anyio.move_on_after(limit) as scope:
+                response = await self._send_once(request, operation.repeat, tries)
+                answer = await self._read(request, response, operation.repeat)
+                self._raise_for_status(answer, operation.repeat)
+                return answer
+            raise self._timed_out(request, operation.repeat, scope.deadline)
+
+        return await self._persist(operation, request, content, attempt)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        operation: Operation[bytes],
+        *path: str,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Stream]:
+        """Open a download: its head is there and its status good, its body comes piece by piece.
+
+        Redirects are followed here and nowhere else: over https (or to this very origin), and without the key.
+        """
+        request = self._request(operation, path, query, None)
+        request.timeout = self.options.timeout_seconds
+        # Bytes are counted and resumed as they are stored, so they must not be compressed on the way.
+        request.headers |= {"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
+
+        async def attempt(tries: int) -> tuple[Request, Response]:
+            return await self._follow(request, tries)
+
+        final, response = await self._persist(operation, request, None, attempt)
+        try:
+            yield Stream(response.status, response.headers, lambda: self._reader(final, response, Repeat.HARMLESS))
+        finally:
+            await response.aclose()
+
+    # -------------------------------------------------------------------------------------------- one request
+
+    def _request(
+        self, operation: Operation[Any], path: tuple[str, ...], query: Mapping[str, Any] | None, content: Content | None
+    ) -> Request:
+        url = self.options.base_url + operation.fill_path(path)
+        if query and (text := operation.fill_query(self.service, query)):
+            url = f"{url}?{text}"
+        headers = self._headers.copy()
+        if content is None:
+            return Request(operation.method, url, headers)
+        headers["Content-Type"] = content.media_type
+        return Request(operation.method, url, headers, content.body)
+
+    def _limit(self, request: Request, hold_seconds: float | None) -> float | None:
+        """Return the bound on one whole exchange; None for bodies that are streamed: only each step of them is bounded."""
+        timeout = self.options.timeout_seconds
+        if timeout is None or not (request.body is None or isinstance(request.body, bytes)):
+            return None
+        return timeout + (hold_seconds or 0.0)
+
+    async def _persist(
+        self,
+        operation: Operation[Any],
+        request: Request,
+        content: Content | None,
+        attempt: Callable[[int], Awaitable[T]],
+    ) -> T:
+        """Run an attempt, and on failure let the policy decide about the next."""
+        if telemetry.tracing():
+            with telemetry.span(operation.name, request.method, self._shown(request.url)) as note:
+
+                async def counted(tries: int) -> T:
+                    if tries:
+                        note("http.request.resend_count", tries)
+                    return await attempt(tries)
+
+                return await self._persist_untraced(operation, request, content, counted)
+        return await self._persist_untraced(operation, request, content, attempt)
+
+    async def _persist_untraced(
+        self,
+        operation: Operation[Any],
+        request: Request,
+        content: Content | None,
+        attempt: Callable[[int], Awaitable[T]],
+    ) -> T:
+        try:
+            result = await attempt(0)
+        except EigenpalError as failure:
+            return await self.policy.again(
+                failure,
+                attempt,
+                repeat=operation.repeat,
+                max_retries=self.options.max_retries,
+                label=f"{operation.name} ({request.method} {self._shown(request.url)})",
+                replayable=content is None or content.replayable,
+            )
+        self.policy.budget.refund()
+        return result
+
+    async def _send_once(self, request: Request, repeat: Repeat, tries: int) -> Response:
+        policy = self.policy
+        if policy.paused:
+            await policy.pause()
+        request.handed_over = False
+        if tries:
+            request.headers[self.service.retry_header] = str(tries)
+        try:
+            response = await self.connections.send(request)
+        except TransportFailure as failure:
+            raise self._unanswered(request, failure, repeat) from None
+        if telemetry.logger.isEnabledFor(10):
+            telemetry.logger.debug("%s %s answered %d", request.method, self._shown(request.url), response.status)
+        return response
+
+    async def _read(self, request: Request, response: Response, repeat: Repeat) -> Answer:
+        try:
+            content = await self._reader(request, response, repeat).read(self.options.max_response_bytes)
+        finally:
+            await response.aclose()
+        return Answer(request.method, self._shown(request.url), response.status, response.headers, content)
+
+    def _reader(self, request: Request, response: Response, repeat: Repeat) -> BodyReader:
+        shown = self._shown(request.url)
+        return BodyReader(
+            response,
+            unanswered=lambda failure: self._unanswered(request, failure, repeat),
+            undecodable=lambda problem: responses.undecodable(
+                Answer(request.method, shown, response.status, response.headers, b""), problem
+            ),
+        )
+
+    async def _follow(self, request: Request, tries: int) -> tuple[Request, Response]:
+        """Send, follow redirects, and return the last request with its good answer."""
+        for _ in range(MOST_REDIRECTS + 1):
+            response = await self._send_once(request, Repeat.HARMLESS, tries)
+            if response.status not in REDIRECTS:
+                if response.status < 300:
+                    return request, response
+                self._raise_for_status(await self._read(request, response, Repeat.HARMLESS), Repeat.HARMLESS)
+            location = response.headers.get("location", "")
+            await response.aclose()
+            request = self._redirected(request, urljoin(request.url, location))
+        raise EigenpalConnectionError(
+            f"the download was redirected more than {MOST_REDIRECTS} times, last to {self._shown(request.url)}"
+        )
+
+    def _redirected(self, request: Request, url: str) -> Request:
+        if _origin(url) == _origin(self.options.base_url):
+            return Request(request.method, url, self._headers | request.headers, timeout=request.timeout)
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise EigenpalConnectionError(
+                f"the download was redirected to {self._shown(url)}, which is not https; not followed",
+                method=request.method,
+                url=self._shown(request.url),
+            )
+        headers = {name: value for name, value in request.headers.items() if name.lower() in FORWARDED_HEADERS}
+        return Request(request.method, url, headers, timeout=request.timeout)
+
+    # -------------------------------------------------------------------------------------------- failures
+
+    def _raise_for_status(self, answer: Answer, repeat: Repeat) -> None:
+        if 200 <= answer.status < 300:
+            return
+        error = responses.error(answer, self.service)
+        if repeat is Repeat.STARTS and error.status >= 500 and not surely_not_started(error):
+            self._mark_started(error)
+        raise error
+
+    def _unanswered(self, request: Request, failure: TransportFailure, repeat: Repeat) -> EigenpalError:
+        """Return the typed error for a request that got no (whole) answer."""
+        timed_out = failure.reason == "timeout"
+        kind = EigenpalTimeoutError if timed_out else EigenpalConnectionError
+        shown = self._shown(request.url)
+        what = (
+            f"no answer within {request.timeout:g} s"
+            if timed_out and request.timeout
+            else f"no answer ({failure.reason})"
+        )
+        text = f"{request.method} {shown} got {what}: {failure.detail}. {_ADVICE[failure.reason]}".rstrip()
+        error = kind(text, method=request.method, url=shown)
+        if repeat is Repeat.STARTS and failure.sent:
+            self._mark_started(error)
+        return error
+
+    def _timed_out(self, request: Request, repeat: Repeat, deadline: float) -> EigenpalError:
+        where = "the whole exchange took too long" if request.handed_over else "it waited in the queue of this client"
+        return self._unanswered(request, TransportFailure("timeout", sent=request.handed_over, detail=where), repeat)
+
+    def _mark_started(self, error: EigenpalError) -> None:
+        error.maybe_started = True
+        error.message += f" {_MAYBE_STARTED}"
+
+    def _shown(self, url: str) -> str:
+        return telemetry.shown_url(url, origin=self.options.base_url)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

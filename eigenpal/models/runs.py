@@ -1,0 +1,444 @@
+"""Runs as the API returns them: the full run, the receipt of a start, list rows, cancel verdicts, definitions.
+
+The expanded forms of `execution` are the full ones. Enumerations are open: a value this version does not know comes through
+as a plain string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import attrs
+
+from eigenpal.engine.model import Model, discriminate, model
+
+
+class RunStatus(StrEnum):
+    """Where a run is in its life; compares equal to its text."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+TERMINAL_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.REJECTED})
+
+
+class RunKind(StrEnum):
+    """What executes a run."""
+
+    WORKFLOW = "workflow"
+    AGENT = "agent"
+
+
+class CancellationState(StrEnum):
+    """What a cancel request did."""
+
+    CANCELLED = "cancelled"  # it had not started, and ended at once
+    REQUESTED = "requested"  # it is in flight, and ends at its next checkpoint
+    ALREADY_TERMINAL = "already_terminal"  # there was nothing to cancel
+
+
+Expand = Literal["input", "usage", "execution", "debug"]
+"""Section that `runs.get` adds to a run when asked to."""
+
+
+@model
+class RunTiming(Model):
+    """When a run was created, started and ended, and how long it took."""
+
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    duration_ms: float | None = None
+    cancel_requested_at: datetime | None = None
+
+
+@model
+class RunSourceGit(Model):
+    """Git origin of an agent run."""
+
+    requested_ref: str | None = None
+    resolved_ref: str | None = None
+    resolved_tag: str | None = None
+    commit_sha: str | None = None
+
+
+@model
+class RunSource(Model):
+    """What was run. `version_id` belongs to workflows; `slug`, `model` and `git` to agents."""
+
+    id: str
+    name: str | None = None
+    version: str | None = None
+    version_id: str | None = None
+    slug: str | None = None
+    model: str | None = None
+    git: RunSourceGit | None = None
+
+
+@model
+class RunActor(Model):
+    """The user behind a trigger."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+
+
+@model
+class RunTrigger(Model):
+    """How a run came about; `email` has the details of an inbound mail (any JSON)."""
+
+    type: str | None = None
+    by: RunActor | None = None
+    email: Any = None
+
+
+@model
+class RunRetryNext(Model):
+    """The retry that followed a run."""
+
+    id: str
+    status: RunStatus | str
+
+
+@model
+class RunRetry(Model):
+    """Place of a run in a chain of retries; 0 is the first attempt."""
+
+    number: float = 0
+    previous_run_id: str | None = None
+    next_run: RunRetryNext | None = None
+
+
+@model
+class RunExecution(Model):
+    """How a run stands; part of every run and list row."""
+
+    status: RunStatus | str
+    schema_valid: bool | None = None
+    batch_id: str | None = None
+    annotation: str | None = None
+    retry: RunRetry | None = None
+
+
+@model
+class WorkflowStep(Model):
+    """One step of a workflow run. `output_data` is the output; some servers send it as `output`."""
+
+    id: str | None = None
+    step_name: str | None = None
+    step_type: str | None = None
+    status: str | None = None
+    execution_order: int | None = None
+    input_data: Any = None
+    resolved_config: Any = None
+    output_data: Any = None
+    output: Any = None
+    error: Any = None
+    override_mode: str | None = None
+    duration_ms: float | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+@model
+class WorkflowRunExecution(RunExecution):
+    """The execution of a workflow run in full, with its steps: `expand="execution"`."""
+
+    steps: list[WorkflowStep] = attrs.field(factory=list)
+    expected: Any = None
+
+
+@model
+class RunFile(Model):
+    """A file known by its name only."""
+
+    name: str
+
+
+@model
+class AgentRunFiles(Model):
+    """Names of the files an agent produced."""
+
+    output: list[RunFile] = attrs.field(factory=list)
+
+
+@model
+class RunFeedback(Model):
+    """A human's verdict on a run."""
+
+    rating: str | None = None
+    status: str | None = None
+    body: str | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    created_by_email: str | None = None
+    updated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    resolved_by_email: str | None = None
+    resolved_by_session_id: str | None = None
+    promoted_example_name: str | None = None
+
+
+@model
+class AgentRunExpected(Model):
+    """What an agent run should have produced: the JSON and the files."""
+
+    output: Any = None
+    files: list[RunFile] = attrs.field(factory=list)
+
+
+@model
+class AgentRunExecution(RunExecution):
+    """The execution of an agent run in full, with its files: `expand="execution"`."""
+
+    files: AgentRunFiles | None = None
+    feedback: RunFeedback | None = None
+    expected: AgentRunExpected | None = None
+
+
+AnyExecution = WorkflowRunExecution | AgentRunExecution | RunExecution
+
+
+def _execution(wire: Mapping[str, Any]) -> type[RunExecution]:
+    return WorkflowRunExecution if "steps" in wire else AgentRunExecution if "files" in wire else RunExecution
+
+
+@model
+class RunEvaluation(Model):
+    """How a run did in an evaluation."""
+
+    example: str | None = None
+    example_id: str | None = None
+    score: float | None = None
+    passed: bool | None = None
+
+
+@model
+class RunArtifact(Model):
+    """A file that a run produced; `path` is what the download takes."""
+
+    name: str
+    path: str
+    step_name: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+
+
+@model
+class RunInput(Model):
+    """What a run was started with: `expand="input"`."""
+
+    args: Any = None
+    files: list[RunFile] = attrs.field(factory=list)
+    metadata: Any = None
+
+
+@model
+class TokenUsage(Model):
+    """Tokens a run used."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+@model
+class RunUsage(Model):
+    """What a run used: `expand="usage"`."""
+
+    tokens: TokenUsage | None = None
+    credits_charged: float | None = None
+    duration_ms: float | None = None
+    llm_call_count: float | None = None
+    ocr_pages_processed: float | None = None
+    agent_turns: float | None = None
+
+
+@model
+class RunDebug(Model):
+    """Phases, failure and trace id of a run: `expand="debug"`. `observability` is any JSON."""
+
+    observability: Any = None
+    trace_id: str | None = None
+
+
+@model
+class RunListItem(Model):
+    """A run as a list shows it: without output and files."""
+
+    id: str
+    type: RunKind | str
+    finished: bool
+    timing: RunTiming
+    source: RunSource
+    trigger: RunTrigger
+    execution: AnyExecution
+    eval: RunEvaluation | None = None
+    error: str | None = None
+
+    @property
+    def status(self) -> RunStatus | str:
+        """Where the run is in its life."""
+        return self.execution.status
+
+
+@model
+class Run(RunListItem):
+    """A run with its result.
+
+    Attributes:
+        output: The result, when the run is completed.
+        files: The files it produced, when the run is completed.
+        error: Why it failed, was cancelled or rejected.
+        input: What it was started with; with `expand="input"`.
+        usage: What it used; with `expand="usage"`, and None for runs that recorded nothing.
+        debug: Phases and trace id; with `expand="debug"`.
+    """
+
+    output: dict[str, Any] | None = None
+    files: list[RunArtifact] = attrs.field(factory=list)
+    input: RunInput | None = None
+    usage: RunUsage | None = None
+    debug: RunDebug | None = None
+
+
+@model
+class RunAccepted(Model):
+    """The receipt of a run that was started and has not ended: its id is what to wait for.
+
+    It answers to the names of a finished run too (`output`, `files`, `error` are empty), so that the result of `run` can
+    be read without asking first which of the two it is.
+    """
+
+    id: str
+    type: RunKind | str
+    finished: bool
+    source: RunSource | None = None
+
+    @property
+    def status(self) -> None:
+        """Not known yet; a receipt has none."""
+
+    @property
+    def output(self) -> None:
+        """There is none yet."""
+
+    @property
+    def files(self) -> list[RunArtifact]:
+        """There are none yet."""
+        return []
+
+    @property
+    def error(self) -> None:
+        """There is none yet."""
+
+
+StartedRun = Run | RunAccepted
+"""What starting returns: the whole run if it ended within `wait_for_completion`, else its receipt."""
+
+
+def _started(wire: Mapping[str, Any]) -> type[Run | RunAccepted]:
+    return Run if wire.get("finished") is True or "timing" in wire else RunAccepted
+
+
+@model
+class RunsPage(Model):
+    """One page of runs, newest first.
+
+    Attributes:
+        runs: The rows; `items` is the same list.
+        next_cursor: What selects the next page; None on the last.
+    """
+
+    runs: list[RunListItem]
+    next_cursor: str | None = None
+
+    @property
+    def items(self) -> list[RunListItem]:
+        """The rows of this page."""
+        return self.runs
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are rows after this page."""
+        return self.next_cursor is not None
+
+    @property
+    def next_query(self) -> Mapping[str, Any] | None:
+        """Query arguments that select the page after this one; None on the last page."""
+        return {"cursor": self.next_cursor, "offset": None} if self.has_more else None
+
+    def __iter__(self) -> Iterator[RunListItem]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+
+@model
+class RunStatusOnly(Model):
+    """The status of a run, and nothing else."""
+
+    status: RunStatus | str
+
+
+@model
+class RunCancellation(Model):
+    """What a cancel request did, and the status it found."""
+
+    state: CancellationState | str
+    was_status: RunStatus | str
+
+
+@model
+class CancelledRun(Model):
+    """Answer to a cancel request: the run in short, and what the request did."""
+
+    id: str
+    type: RunKind | str
+    finished: bool
+    execution: RunStatusOnly
+    cancellation: RunCancellation
+
+    @property
+    def status(self) -> RunStatus | str:
+        """Where the run is in its life now."""
+        return self.execution.status
+
+
+@model
+class RunDefinition(Model):
+    """The workflow as it was when the run was created (any JSON)."""
+
+    definition: Any
+
+
+@model
+class RunArtifacts(Model):
+    """Every file of a run."""
+
+    artifacts: list[RunArtifact]
+
+    def __iter__(self) -> Iterator[RunArtifact]:
+        return iter(self.artifacts)
+
+    def __len__(self) -> int:
+        return len(self.artifacts)
+
+
+discriminate(AnyExecution, _execution)
+discriminate(StartedRun, _started)

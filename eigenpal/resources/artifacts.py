@@ -1,0 +1,168 @@
+"""The `runs.artifacts` namespace: files that a run produced, as bytes, as a stream, or straight to disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from eigenpal.engine.downloads import read_all, save
+from eigenpal.engine.request import Operation
+from eigenpal.engine.resource import Resource
+from eigenpal.models.runs import RunArtifacts
+from eigenpal.resources.byte_stream import AsyncByteStream
+from eigenpal.resources.operations import DOWNLOAD_ARTIFACT, DOWNLOAD_ZIP, LIST_ARTIFACTS
+
+
+class AsyncRunArtifacts(Resource):
+    """Files that runs produced. A path is what a run's `files` or `list` name, such as `output/report.pdf`."""
+
+    async def list(self, run_id: str) -> RunArtifacts:
+        """Return every file of a run; for agent runs also `trace.jsonl`, `issues.md` and `eigenpal.lock`.
+
+        Args:
+            run_id: Id of the run.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return await self._call(LIST_ARTIFACTS, run_id)
+
+    async def download(self, run_id: str, artifact_path: str) -> bytes:
+        """Return the bytes of one file. For large files use `save` or `stream`, which hold little in memory.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+
+        Raises:
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+        """
+        return await self._bytes(DOWNLOAD_ARTIFACT, run_id, artifact_path)
+
+    @asynccontextmanager
+    async def stream(self, run_id: str, artifact_path: str) -> AsyncIterator[AsyncByteStream]:
+        """Open a file to read it piece by piece, for example to pass it on without storing it.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+
+        Raises:
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+
+        Example:
+            ```python
+            async with client.runs.artifacts.stream(run.id, "output/line_items.csv") as download:
+                async for chunk in download.chunks():
+                    print(len(chunk))
+            ```
+        """
+        async with self._session.stream(DOWNLOAD_ARTIFACT, run_id, artifact_path) as opened:
+            yield AsyncByteStream(opened)
+
+    async def save(
+        self,
+        run_id: str,
+        artifact_path: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        overwrite: bool = False,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Store a file on disk and return where it is. It appears under its name only when it is whole.
+
+        Memory stays small whatever the size. A broken download goes on where it stopped, also in a later call.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+            to: A folder (an existing one, or a path that ends with a slash) or the path of the file to write.
+            overwrite: Replace a file that is already there.
+            on_progress: Called with the bytes stored so far and the bytes in all (None when unknown).
+
+        Raises:
+            EigenpalInputError: The file is already there.
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+            EigenpalConnectionError: The download kept breaking; call again to go on.
+        """
+        return await self._save(
+            DOWNLOAD_ARTIFACT,
+            run_id,
+            artifact_path,
+            to=to,
+            name=artifact_path,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+
+    async def download_zip(
+        self, run_id: str, *, files: str | Sequence[str] | None = None, token: str | None = None
+    ) -> bytes:
+        """Return the output files of an agent run as the bytes of one zip archive.
+
+        Args:
+            run_id: Id of an agent run.
+            files: Names of the files to put in; all unless given.
+            token: Signed download token from a mail.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return await self._bytes(DOWNLOAD_ZIP, run_id, query={"files": files, "token": token})
+
+    async def save_zip(
+        self,
+        run_id: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        files: str | Sequence[str] | None = None,
+        token: str | None = None,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Store the output files of an agent run on disk as one zip archive; see `save`.
+
+        Args:
+            run_id: Id of an agent run.
+            to: A folder (an existing one, or a path that ends with a slash) or the path of the archive to write.
+            files: Names of the files to put in; all unless given.
+            token: Signed download token from a mail.
+            overwrite: Replace a file that is already there.
+            on_progress: Called with the bytes stored so far and the bytes in all (None when unknown).
+
+        Raises:
+            EigenpalInputError: The file is already there.
+            EigenpalNotFoundError: No such run, or this key can't see it.
+            EigenpalConnectionError: The download kept breaking; call again to go on.
+        """
+        return await self._save(
+            DOWNLOAD_ZIP,
+            run_id,
+            query={"files": files, "token": token},
+            to=to,
+            name=f"{run_id}.zip",
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+
+    async def _bytes(self, operation: Operation[bytes], *path: str, query: Mapping[str, Any] | None = None) -> bytes:
+        async with self._session.stream(operation, *path, query=query) as opened:
+            return await read_all(opened, None)
+
+    async def _save(
+        self,
+        operation: Operation[bytes],
+        *path: str,
+        to: str | os.PathLike[str],
+        query: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Path:
+        session = self._session
+
+        def opened(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
+            return session.stream(operation, *path, query=query, headers=headers)
+
+        return await save(opened, to, max_resumes=session.options.max_retries, sleep=session.policy.sleep, **options)
