@@ -19,13 +19,13 @@ EXPORTING = [
 
 
 def seen_by_type_checkers(package: str) -> set[str]:
-    """Return the public names that the package's __init__.py imports or defines, for type checkers or for all."""
+    """Return the names that the package's __init__.py imports from this project, for type checkers or for all."""
     names: set[str] = set()
     path = (ROOT / package.replace(".", "/") / "__init__.py").relative_to(ROOT)
     for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            names.update(alias.asname or alias.name for alias in node.names if alias.name != "TYPE_CHECKING")
-    return {name for name in names if not name.startswith("_") or name == "__version__"}
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("eigenpal"):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names - {"__version__"}
 
 
 @pytest.mark.parametrize("package", EXPORTING)

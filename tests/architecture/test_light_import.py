@@ -17,7 +17,8 @@ HEAVY = EXTRAS | {"anyio", "asyncio", "attr", "attrs", "cattrs", "httpx", "ssl",
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level modules that a fresh interpreter loads for the statement."""
     program = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
-    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
     return {name.split(".")[0] for name in run.stdout.split()}
 
 
