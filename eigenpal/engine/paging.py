@@ -76,6 +76,10 @@ class PageIterator(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
+    def take_ready(self) -> list[T]:
+        """Return the rest of the page at hand as one list, as if each item had been iterated over; sends nothing."""
+        return list(self._items)
+
     async def __anext__(self) -> T:
         while True:
             for item in self._items:
