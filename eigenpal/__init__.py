@@ -51,8 +51,9 @@ _MODULES = {
     "eigenpal.engine.unset": "UNSET",
     "eigenpal.errors": """
         EigenpalAPIError EigenpalAuthError EigenpalConflictError EigenpalConnectionError EigenpalDecodeError
-        EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError EigenpalRunError
-        EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError EigenpalValidationError""",
+        EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
+        EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
+        EigenpalValidationError""",
     "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunStatus",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
     "eigenpal.resources.starting": "FileReference",

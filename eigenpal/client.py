@@ -66,9 +66,9 @@ class AsyncEigenpalClient:
         Args:
             api_key: The API key; the environment variable `EIGENPAL_API_KEY` unless given.
             base_url: Where the API lives, path prefix allowed; `EIGENPAL_BASE_URL` or the hosted service unless given.
-            timeout_seconds: Bound on one request in seconds, retries apart; None for no bound. What the server is asked to
-                hold a request (`wait_for_completion`) comes on top. Uploads and downloads may take longer as a whole; there
-                it bounds each step.
+            timeout_seconds: Bound on one request in seconds, retries apart; None for no bound. The time that the
+                server is asked to hold a request (`wait_for_completion`) comes on top. Uploads and downloads may take
+                longer as a whole; there it bounds each step.
             verify_ssl: False to trust any server, or the path of a CA bundle, or an `ssl.SSLContext`.
             max_retries: How often a request that failed in passing is sent again at most.
             default_headers: Headers to add to every request.
@@ -136,10 +136,10 @@ class AsyncEigenpalClient:
         `maybe_started=True`, and the request is not sent again.
 
         Args:
-            target: `"workflows.<slug or id>"` or `"agents.<slug>"`, with `@<version>` if need be; or a mapping with `type`,
-                `slug` or `id`, and `version`.
-            input: Argument names to values. A value may be a file or a list of files: a `Path`, a file opened with `"rb"`,
-                or `{"content": bytes, "filename": str, "mime_type": str}`. Files are streamed.
+            target: `"workflows.<slug or id>"` or `"agents.<slug>"`, with `@<version>` if need be; or a mapping with
+                `type`, `slug` or `id`, and `version`.
+            input: Argument names to values. A value may be a file or a list of files: a `Path`, a file opened with
+                `"rb"`, or `{"content": bytes, "filename": str, "mime_type": str}`. Files are streamed.
             version: Version to run; the latest unless given.
             wait_for_completion: Seconds (0 to 600) that the server may hold the request for the run to end.
             files: Files that the service already stores, by input name.
@@ -274,7 +274,7 @@ class AsyncEigenpalClient:
             path: Path below `base_url`, beginning with a slash, such as `"/api/v1/agents"`.
             query: Query arguments by their wire names.
             json: Body to send as JSON.
-            cast_to: A model of this package to decode the answer to; the parsed JSON unless given, None to ignore the body.
+            cast_to: A model of this package to decode the answer to; the parsed JSON unless given. None ignores it.
 
         Returns:
             The decoded answer.

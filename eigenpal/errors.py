@@ -10,7 +10,7 @@ EigenpalError                      everything raised by this package; `status` i
 │   ├── EigenpalRateLimitError     429: carries `retry_after`
 │   └── EigenpalServerError        5xx
 ├── EigenpalConnectionError        no answer: refused, DNS, TLS, connection cut
-├── EigenpalTimeoutError           no answer in time, or a wait that ran out (carries `run_id` and `run`); a TimeoutError
+├── EigenpalTimeoutError           no answer in time, or a wait that ran out (carries `run_id`, `run`); a TimeoutError
 ├── EigenpalDecodeError            an answer that is not what the API promises: HTML, cut JSON, a wrong type
 ├── EigenpalRunError               a run that failed, was cancelled or rejected (carries `run`)
 ├── EigenpalUnsupportedError       the chosen API generation does not have this operation
@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from eigenpal.anyjson import list_of, object_of, text_of
 
 
 class EigenpalError(Exception):
@@ -87,10 +89,8 @@ class EigenpalAPIError(EigenpalError):
     @property
     def issues(self) -> Sequence[Mapping[str, Any]]:
         """The problems the server listed, one mapping each with field, message, code and severity."""
-        if not isinstance(self.envelope, dict):
-            return ()
-        issues = self.envelope.get("issues")
-        return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else ()
+        issues = list_of(object_of(self.envelope).get("issues"))
+        return [issue for issue in map(object_of, issues) if issue]
 
 
 class EigenpalValidationError(EigenpalAPIError):
@@ -213,8 +213,7 @@ def api_error(
     kind = _STATUS_ERRORS.get(status) or (EigenpalServerError if status >= 500 else EigenpalAPIError)
     what = detail or _undescribed(status, headers, excerpt)
     sentences = [f"{method} {url} answered {status}: {what}".rstrip(".") + "."]
-    hint = envelope.get("hint") if isinstance(envelope, dict) else None
-    advice = hint if isinstance(hint, str) else _ADVICE.get(status)
+    advice = text_of(object_of(envelope).get("hint")) or _ADVICE.get(status)
     if advice:
         sentences.append(advice)
     if retry_after is not None:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from eigenpal.anyjson import list_of, object_of, text_of
 from eigenpal.engine.service import ErrorBody, Service
 
 
 def read_error(envelope: Any) -> ErrorBody:
     """Read an error envelope; also the bare `{error}` of two older operations, and anything else without failing."""
-    if not isinstance(envelope, dict):
-        return ErrorBody()
-    issues: Any = envelope.get("issues")
-    first: Any = issues[0] if isinstance(issues, list) and issues else None
-    detail: Any = envelope.get("error") or envelope.get("message")
-    if isinstance(first, dict):
-        message, field = first.get("message"), first.get("field")
-        detail = f"{field}: {message}" if field and field != "<root>" else message
-    request_id: Any = envelope.get("requestId")
-    return ErrorBody(
-        detail=detail if isinstance(detail, str) else None,
-        request_id=request_id if isinstance(request_id, str) else None,
-    )
+    members = object_of(envelope)
+    first = object_of(next(iter(list_of(members.get("issues"))), None))
+    message, field = text_of(first.get("message")), text_of(first.get("field"))
+    detail = f"{field}: {message}" if message and field not in (None, "<root>") else message
+    return ErrorBody(detail=detail or text_of(members.get("error")), request_id=text_of(members.get("requestId")))
 
 
 EIGENPAL: Final = Service(

@@ -22,10 +22,15 @@ import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from eigenpal.anyjson import list_of, object_of
 from eigenpal.engine.model import Model, discriminators, timestamp, wire_form, wire_name
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
+
+# Typed as Any, so that a check against them leaves "any JSON" what it is for the type checkers.
+OBJECT: Any = dict
+LIST: Any = list
 
 MAX_SHOWN_VALUE = (
     80  # characters of a bad value that an error shows: enough to recognise it, too few to leak a document
@@ -127,33 +132,39 @@ def _union(kind: Any) -> Hook:
     members = [member for member in get_args(kind) if member is not types.NoneType]
     optional = len(members) < len(get_args(kind))
     if (choose := discriminators.get(frozenset(members))) is not None:
-        inner: Hook = lambda value, _: _hook(choose(_object(value)))(value, None)  # noqa: E731 - one of three alike
+        inner = _one_of(choose)
     elif len(members) == 1:
-        only = members[0]
-        inner = _hook(only)
+        inner = _hook(members[0])
     else:
-        known = {member.value: member for kind in members if issubclass(kind, Enum) for member in kind}
-        inner = lambda value, _: known.get(value, value) if type(value) is str else _fail("a string", value)  # noqa: E731
+        inner = _open_enum(members)
     if not optional:
         return inner
-    target = members[0]
-    return lambda value, _: None if value is None else inner(value, target)
+    return lambda value, _: None if value is None else inner(value, members[0])
+
+
+def _one_of(choose: Callable[[Mapping[str, Any]], type[Model]]) -> Hook:
+    return lambda value, _: _hook(choose(_object(value)))(value, None)
+
+
+def _open_enum(members: list[Any]) -> Hook:
+    known = {member.value: member for kind in members if issubclass(kind, Enum) for member in kind}
+    return lambda value, _: known.get(value, value) if type(value) is str else _fail("a string", value)
 
 
 def _object(value: Any) -> dict[str, Any]:
-    return value if type(value) is dict else _fail("an object", value)
+    return value if type(value) is OBJECT else _fail("an object", value)
 
 
 def _list(kind: Any) -> Hook:
     (item,) = get_args(kind)
     decode = _hook(item)
-    return lambda value, _: (
-        [decode(entry, item) for entry in value]
-        if type(value) is list
-        else []
-        if value is None
-        else _fail("a list", value)
-    )
+
+    def decode_list(value: Any, _: Any) -> list[Any]:
+        if value is None:
+            return []
+        return [decode(entry, item) for entry in (value if type(value) is LIST else _fail("a list", value))]
+
+    return decode_list
 
 
 def _dict(kind: Any) -> Hook:
@@ -171,7 +182,7 @@ def _model(kind: type[Model]) -> Hook:
     keep = object.__setattr__  # the model is frozen for its users; its wire form is set once, here
 
     def decode(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
+        if type(value) is not OBJECT:
             _fail("an object", value)
         try:
             instance = build(value, kind)
@@ -206,19 +217,17 @@ def _locate(kind: Any, value: Any, path: str) -> None:
     """Walk `value` beside its type and raise the first `Mismatch` with its path."""
     if _is_union(kind):
         members = [member for member in get_args(kind) if member is not types.NoneType]
-        if value is not None and (choose := discriminators.get(frozenset(members))) is not None and type(value) is dict:
+        if value is not None and (choose := discriminators.get(frozenset(members))) is not None and type(value) is OBJECT:
             return _locate(choose(value), value, path)
         if len(members) == 1 and value is not None:
             return _locate(members[0], value, path)
-    elif get_origin(kind) is list and type(value) is list:
-        for index, entry in enumerate(value):
+    elif get_origin(kind) is list:
+        for index, entry in enumerate(list_of(value)):
             _locate(get_args(kind)[0], entry, f"{path}[{index}]")
-        return None
-    elif get_origin(kind) is dict and type(value) is dict:
-        for key, entry in value.items():
+    elif get_origin(kind) is dict:
+        for key, entry in object_of(value).items():
             _locate(get_args(kind)[1], entry, f"{path}.{key}")
-        return None
-    elif _is_model(kind) and type(value) is dict:
+    elif _is_model(kind) and type(value) is OBJECT:
         for field in attrs.fields(kind):
             if field.init and (name := wire_name(field, kind)) in value:
                 _locate(field.type, value[name], f"{path}.{name}")

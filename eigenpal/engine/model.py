@@ -124,7 +124,7 @@ def _short(value: object) -> str:
         return value.isoformat()
     if isinstance(value, list | dict) and len(value) > 3:  # pyright: ignore[reportUnknownArgumentType] - any JSON
         return f"<{len(value)} items>"  # pyright: ignore[reportUnknownArgumentType] - any JSON
-    text = repr(value)
+    text = repr(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
     return text if len(text) <= MAX_REPR_CHARACTERS else text[: MAX_REPR_CHARACTERS - 1] + "…"
 
 

@@ -74,7 +74,7 @@ class ClientOptions:
     base_url: str
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
     max_retries: int = DEFAULT_MAX_RETRIES
-    default_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)  # users put credentials here
+    default_headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)  # users put credentials here
     trigger: str | None = None
     api_generation: str = ""
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
@@ -141,17 +141,17 @@ def header_value(name: str, value: object) -> str:
     return stripped
 
 
-def checked_timeout(seconds: float | None, name: str = "timeout_seconds") -> float | None:
+def checked_timeout(seconds: object, name: str = "timeout_seconds") -> float | None:
     """Return a timeout that makes sense: above 0 and not NaN, or None for no bound."""
     if seconds is None or seconds == math.inf:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         raise EigenpalInputError(f"{name} must be a number of seconds above 0, or None for no bound; got {seconds!r}")
     return float(seconds)
 
 
-def _checked_retries(count: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+def _checked_retries(count: object) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise EigenpalInputError(f"max_retries must be a whole number, 0 or more; got {count!r}")
     return count
 

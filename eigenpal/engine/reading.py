@@ -14,7 +14,7 @@ from eigenpal.errors import EigenpalError
 class BodyReader:
     """The decoded pieces of one response body.
 
-    A class and not an async generator: one that is left half-way holds nothing open, and needs no event loop to be dropped.
+    A class and not an async generator: one that is left half-way holds nothing open and needs no event loop to drop.
     """
 
     def __init__(

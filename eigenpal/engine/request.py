@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import quote, unquote
 
 import attrs
@@ -54,7 +54,7 @@ class Operation(Generic[T]):
     path: str
     returns: Any = None
     repeat: Repeat = Repeat.HARMLESS
-    query_names: Mapping[str, str] = attrs.field(factory=dict)
+    query_names: Mapping[str, str] = attrs.field(factory=dict[str, str])
     additive: AbstractSet[str] = frozenset()
 
     def fill_path(self, values: Sequence[str]) -> str:
@@ -83,7 +83,7 @@ class Operation(Generic[T]):
         if not isinstance(value, Sequence | AbstractSet) or isinstance(value, str | bytes):
             yield wire_name, query_text(name, value)
             return
-        texts = [query_text(name, item) for item in value]  # pyright: ignore[reportUnknownVariableType] - checked in query_text
+        texts = [query_text(name, item) for item in cast("Iterable[object]", value)]
         if not texts and name not in self.additive:
             raise EigenpalInputError(f"{name} is an empty list, which would match everything; leave it out instead")
         if service.sequences == "brackets":

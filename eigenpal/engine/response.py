@@ -139,7 +139,8 @@ def _number(text: str | None) -> float | None:
 class Inflater:
     """Undoes the Content-Encoding of a body piece by piece, never more than `INFLATE_BYTES` at a time.
 
-    Feed it wire bytes; it yields decoded bytes. Encodings that were not asked for raise ValueError, broken data zlib.error.
+    Feed it wire bytes; it yields decoded bytes. An encoding that was not asked for raises ValueError, broken data
+    zlib.error.
     """
 
     def __init__(self, encoding: str | None) -> None:

@@ -1,12 +1,12 @@
 """Sending: request -> slot -> retry -> transport -> answer. The only file that awaits the network.
 
-One session per client; clients made by `with_options` share its connections and its retry budget. What a request looks like
-is decided in `request.py`, what an answer means in `response.py`, whether to send again in `retry.py`.
+One session per client; clients made by `with_options` share its connections and its retry budget. What a request looks
+like is decided in `request.py`, what an answer means in `response.py`, whether to send again in `retry.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -141,7 +141,7 @@ class Session:
         *path: str,
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Stream]:
+    ) -> AsyncGenerator[Stream]:
         """Open a download: its head is there and its status good, its body comes piece by piece.
 
         Redirects are followed here and nowhere else: over https (or to this very origin), and without the key.
@@ -175,7 +175,7 @@ class Session:
         return Request(operation.method, url, headers, content.body)
 
     def _limit(self, request: Request, hold_seconds: float | None) -> float | None:
-        """Return the bound on one whole exchange; None for bodies that are streamed: only each step of them is bounded."""
+        """Return the bound on one whole exchange; None for a streamed body, of which only each step is bounded."""
         timeout = self.options.timeout_seconds
         if timeout is None or not (request.body is None or isinstance(request.body, bytes)):
             return None

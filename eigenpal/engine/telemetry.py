@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -62,12 +62,12 @@ def _shown_pair(pair: str) -> str:
 
 
 def tracing() -> bool:
-    """Tell whether the application traces: only then it has OpenTelemetry loaded, and only then a call pays for a span."""
+    """Tell whether the application traces: only then OpenTelemetry is loaded, and only then a call pays for a span."""
     return "opentelemetry.trace" in sys.modules
 
 
 @contextmanager
-def span(name: str, method: str, url: str) -> Iterator[Callable[[str, int], None]]:
+def span(name: str, method: str, url: str) -> Generator[Callable[[str, int], None]]:
     """Wrap one call, retries included, in an OpenTelemetry client span; yields a function that adds a number to it."""
     from opentelemetry.trace import SpanKind, get_tracer
 

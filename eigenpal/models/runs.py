@@ -1,7 +1,7 @@
 """Runs as the API returns them: the full run, the receipt of a start, list rows, cancel verdicts, definitions.
 
-The expanded forms of `execution` are the full ones. Enumerations are open: a value this version does not know comes through
-as a plain string.
+The expanded forms of `execution` are the full ones. Enumerations are open: a value this version does not know comes
+through as a plain string.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class WorkflowStep(Model):
 class WorkflowRunExecution(RunExecution):
     """The execution of a workflow run in full, with its steps: `expand="execution"`."""
 
-    steps: list[WorkflowStep] = attrs.field(factory=list)
+    steps: list[WorkflowStep] = attrs.field(factory=list[WorkflowStep])
     expected: Any = None
 
 
@@ -171,7 +171,7 @@ class RunFile(Model):
 class AgentRunFiles(Model):
     """Names of the files an agent produced."""
 
-    output: list[RunFile] = attrs.field(factory=list)
+    output: list[RunFile] = attrs.field(factory=list[RunFile])
 
 
 @model
@@ -197,7 +197,7 @@ class AgentRunExpected(Model):
     """What an agent run should have produced: the JSON and the files."""
 
     output: Any = None
-    files: list[RunFile] = attrs.field(factory=list)
+    files: list[RunFile] = attrs.field(factory=list[RunFile])
 
 
 @model
@@ -242,7 +242,7 @@ class RunInput(Model):
     """What a run was started with: `expand="input"`."""
 
     args: Any = None
-    files: list[RunFile] = attrs.field(factory=list)
+    files: list[RunFile] = attrs.field(factory=list[RunFile])
     metadata: Any = None
 
 
@@ -310,7 +310,7 @@ class Run(RunListItem):
     """
 
     output: dict[str, Any] | None = None
-    files: list[RunArtifact] = attrs.field(factory=list)
+    files: list[RunArtifact] = attrs.field(factory=list[RunArtifact])
     input: RunInput | None = None
     usage: RunUsage | None = None
     debug: RunDebug | None = None
@@ -320,8 +320,8 @@ class Run(RunListItem):
 class RunAccepted(Model):
     """The receipt of a run that was started and has not ended: its id is what to wait for.
 
-    It answers to the names of a finished run too (`output`, `files`, `error` are empty), so that the result of `run` can
-    be read without asking first which of the two it is.
+    It answers to the names of a finished run too (`output`, `files`, `error` are empty), so that the result of `run`
+    can be read without asking first which of the two it is.
     """
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class AsyncRunArtifacts(Resource):
         return await self._bytes(DOWNLOAD_ARTIFACT, run_id, artifact_path)
 
     @asynccontextmanager
-    async def stream(self, run_id: str, artifact_path: str) -> AsyncIterator[AsyncByteStream]:
+    async def stream(self, run_id: str, artifact_path: str) -> AsyncGenerator[AsyncByteStream]:
         """Open a file to read it piece by piece, for example to pass it on without storing it.
 
         Args:

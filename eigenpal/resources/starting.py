@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from eigenpal.engine.bodies import envelope_content
 from eigenpal.engine.files import is_file
@@ -68,12 +68,15 @@ def checked_hold(seconds: int | None) -> int | None:
     )
 
 
-def _arguments(input: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _arguments(input: object) -> Mapping[str, Any]:
     if input is None:
         return {}
-    if not isinstance(input, Mapping) or not all(isinstance(name, str) for name in input):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+    if not isinstance(input, Mapping):
         raise EigenpalInputError(f"input must be a mapping of argument names to values, not {type(input).__name__}")
-    return input
+    arguments = cast("Mapping[object, Any]", input)
+    if unnamed := [name for name in arguments if not isinstance(name, str)]:
+        raise EigenpalInputError(f"input has the name {unnamed[0]!r}; names of arguments are strings")
+    return cast("Mapping[str, Any]", arguments)
 
 
 def _given(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Final
 from eigenpal.errors import EigenpalInputError
 
 Target = str | Mapping[str, str]
-"""`workflows.<slug or id>` or `agents.<slug>`, with `@version` if need be; or a mapping with type, slug or id, version."""
+"""`workflows.<slug or id>` or `agents.<slug>`, `@version` if need be; or a mapping with type, slug or id, version."""
 
 ROOTS: Final = {"workflow": "workflows", "agent": "agents"}
 # Slugs are lower case; ids also have upper case and underscores. Anything else can't name an automation.
@@ -30,9 +30,9 @@ def wire_target(target: Target, version: str | None = None) -> tuple[str, str | 
 
 def workflow_target(workflow_id: str, version: str | None = None) -> tuple[str, str | None]:
     """Return target and version for the bare name or id of a workflow; one that has its root already keeps it."""
-    if isinstance(workflow_id, str) and workflow_id.startswith("agents."):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
-        raise EigenpalInputError(f"{workflow_id!r} is an agent; start agents with client.run_and_wait")
     name, own_version = _from_text(workflow_id)
+    if name.startswith("agents."):
+        raise EigenpalInputError(f"{workflow_id!r} is an agent; start agents with client.run_and_wait")
     rooted = name if name.startswith("workflows.") else f"workflows.{name}"
     wanted = _version(version, own_version)
     return _checked(rooted), None if wanted == "latest" else wanted
@@ -54,7 +54,7 @@ def _from_mapping(target: Mapping[str, str]) -> tuple[str, str | None]:
     if root is None:
         raise EigenpalInputError(f"target type must be 'workflow' or 'agent', not {target.get('type')!r}")
     name = target.get("slug") or target.get("id")
-    if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without type checks
+    if not name:
         raise EigenpalInputError("a target mapping needs 'slug' or 'id'")
     name = name.replace("/", ".")
     if name.startswith(f"{root}."):

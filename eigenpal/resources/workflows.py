@@ -95,7 +95,7 @@ class AsyncWorkflows(Resource):
         search: str | None = None,
         name: str | None = None,
         kind: WorkflowKind | str | None = None,
-        folder_id: str | None | Unset = UNSET,
+        folder_id: str | Unset | None = UNSET,
         limit: int | None = None,
         offset: int | None = None,
     ) -> WorkflowsPage:
@@ -127,7 +127,7 @@ class AsyncWorkflows(Resource):
         search: str | None = None,
         name: str | None = None,
         kind: WorkflowKind | str | None = None,
-        folder_id: str | None | Unset = UNSET,
+        folder_id: str | Unset | None = UNSET,
         limit: int | None = None,
         offset: int | None = None,
     ) -> AsyncIterator[WorkflowSummary]:
@@ -198,6 +198,6 @@ class AsyncWorkflows(Resource):
         )
 
 
-def _null_as_text(folder_id: str | None | Unset) -> str | Unset:
+def _null_as_text(folder_id: str | Unset | None) -> str | Unset:
     # A query has no null: the service takes the text for it.
     return "null" if folder_id is None else folder_id

@@ -1,7 +1,7 @@
 """Polling one piece of work until it is over: early first, then ever less often, through every passing trouble.
 
-Knows neither runs nor HTTP: anything that can be fetched, and that can tell when it is over, can be waited for. An error while
-waiting never starts anything again, and never loses the work: the same id can be waited for once more.
+Knows neither runs nor HTTP: anything that can be fetched, and that can tell when it is over, can be waited for. An
+error while waiting never starts anything again, and never loses the work: the same id can be waited for once more.
 """
 
 from __future__ import annotations
