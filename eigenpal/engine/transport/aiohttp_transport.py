@@ -1,0 +1,309 @@
+"""The fast transport on asyncio: aiohttp's connector and parser, with everything it would do of its own accord off.
+
+No cookies, no redirects, no decompression, no headers of its own, and nothing is ever sent twice. The connector below is
+the one place where a connection is got, and therefore knows what surely was not sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any
+from weakref import WeakSet
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_exceptions import ClientConnectorDNSError
+from aiohttp.payload import Payload
+from yarl import URL
+
+from eigenpal.engine.transport.address import Origin, split_url
+from eigenpal.engine.transport.framing import counted_chunks, response_headers
+from eigenpal.engine.transport.network import tls_failure
+from eigenpal.engine.transport.options import TransportOptions
+from eigenpal.engine.transport.port import Body, Request, TransportFailure
+from eigenpal.engine.transport.proxies import Proxy, ProxyMap
+from eigenpal.engine.transport.sockets import is_readable
+from eigenpal.engine.transport.tls import shared_context
+
+IDLE_SECONDS = 15.0  # the same as for lanes
+SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer
+PIECE_BYTES = 256 * 1024  # larger bodies are cut, so that each write has its own timeout and others get their turn
+MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
+AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+
+
+class AiohttpTransport:
+    """Sends requests through one aiohttp session. Belongs to the event loop it is made in."""
+
+    def __init__(self, options: TransportOptions, proxies: ProxyMap) -> None:
+        self._options = options
+        self._proxies = proxies
+        self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
+        self._connector = _Connector(
+            limit=0,  # how many requests are under way is bounded outside
+            keepalive_timeout=IDLE_SECONDS,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=AUTO_HEADERS,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+            middlewares=(_never_twice,),
+        )
+        self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
+
+    async def send(self, request: Request) -> AiohttpResponse:
+        origin, target = split_url(request.url)
+        headers: Mapping[str, str] = request.headers
+        settings: dict[str, Any] = {}
+        if origin.scheme == "https":
+            settings["ssl"] = shared_context(self._options.verify, trust_env=self._options.trust_env)
+        if (proxy := self._proxies.proxy_for(origin)) is not None:
+            headers = self._through(proxy, origin, headers, settings)
+        body = _payload(request)
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(f"{origin}{target}", encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                timeout=self._timeout(request.timeout),
+                **settings,
+            )
+        except Exception as error:
+            if isinstance(body, _StreamedPayload) and body.error is not None:
+                raise body.error from None
+            raise _failure(error, request.timeout) from None
+        return AiohttpResponse(response, request.timeout)
+
+    def abandon(self) -> None:
+        self._session.detach()  # the session counts as closed from here on
+        if self._loop.is_closed() or self._process != os.getpid():
+            self._connector.forget()
+        else:
+            self._loop.call_soon_threadsafe(self._connector.close_now)
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    @staticmethod
+    def _through(
+        proxy: Proxy, origin: Origin, headers: Mapping[str, str], settings: dict[str, Any]
+    ) -> Mapping[str, str]:
+        """Send through a proxy; its credentials go to it alone: with the CONNECT, or with the request it forwards."""
+        settings["proxy"] = proxy.url
+        authorization = proxy.authorization
+        if authorization is None:
+            return headers
+        if origin.scheme == "https":
+            settings["proxy_headers"] = {"Proxy-Authorization": authorization}
+            return headers
+        return {**headers, "Proxy-Authorization": authorization}
+
+    def _timeout(self, seconds: float | None) -> aiohttp.ClientTimeout:
+        if (timeout := self._timeouts.get(seconds)) is None:
+            timeout = aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds, sock_read=seconds)
+            if len(self._timeouts) < 100:  # callers use a few values, or as many as there are calls
+                self._timeouts[seconds] = timeout
+        return timeout
+
+
+class AiohttpResponse:
+    """An aiohttp response as a `Response`."""
+
+    __slots__ = ("_response", "_timeout", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, timeout: float | None) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response_headers(response.raw_headers)
+        self._response = response
+        self._timeout = timeout
+
+    def raw_chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._response.content.readany()
+        except Exception as error:
+            raise _failure(error, self._timeout) from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connector that says what surely was not sent, and never hands out a connection its server has closed."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._transports: WeakSet[asyncio.BaseTransport] = WeakSet()
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        while True:
+            try:
+                connection = await super().connect(req, traces, timeout)
+            except Exception as error:
+                raise _unconnected(error, req, timeout.connect) from None
+            transport = connection.transport
+            if transport not in self._transports:
+                self._transports.add(transport)
+                return connection
+            if not is_readable(transport.get_extra_info("socket").fileno()):
+                return connection
+            connection.close()
+
+    def close_now(self) -> None:
+        """Close every connection from within the loop, without waiting for it to be done."""
+        for transport in list(self._transports):
+            if not transport.is_closing():
+                transport.abort()
+        self._close()
+
+    def forget(self) -> None:
+        """Forget every connection without the loop: it has ended, or it is the parent's.
+
+        Asking a transport to close would go through its loop, in a child even through the parent's own list of
+        descriptors to watch. So the descriptors are closed under them, and the transports are told, in the place
+        their finalizers look at, that there is nothing left to close.
+        """
+        for transport in list(self._transports):
+            _drop(transport)
+        self._conns.clear()
+        self._acquired.clear()
+        self._closed = True
+
+
+def _drop(transport: Any) -> None:
+    if (protocol := getattr(transport, "_ssl_protocol", None)) is not None:
+        transport._closed = True
+        transport = protocol._transport
+    if (sock := getattr(transport, "_sock", None)) is not None:
+        sock.close()
+        transport._sock = None
+
+
+async def _never_twice(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    # aiohttp sends an idempotent request again by itself when its connection breaks. Errors that it does not know are
+    # the way to tell it not to.
+    try:
+        response: aiohttp.ClientResponse = await handler(request)
+        return response
+    except (aiohttp.ClientError, OSError) as error:
+        raise _Broken(error) from None
+
+
+class _Broken(Exception):
+    """Carries an error of aiohttp past its own retry."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _StreamedPayload(Payload):
+    """A body that is written piece by piece, each within the timeout; keeps the error that ended it."""
+
+    def __init__(self, body: Body | bytes, timeout: float | None) -> None:
+        super().__init__(body)
+        self._body = body
+        self._size = len(body) if isinstance(body, bytes) else body.length
+        self._timeout = timeout
+        self.error: Exception | None = None
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise TypeError("a streamed body has no text form")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        chunks = _pieces(self._body) if isinstance(self._body, bytes) else counted_chunks(self._body)
+        try:
+            async for chunk in chunks:
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        await writer.write(chunk)
+                except TimeoutError:
+                    raise _timed_out("sending the request", self._timeout, sent=True) from None
+        except (ConnectionError, aiohttp.ClientError):
+            raise  # the connection, not the body
+        except Exception as error:
+            self.error = error
+            raise
+        finally:
+            await chunks.aclose()
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
+
+
+def _payload(request: Request) -> bytes | _StreamedPayload | None:
+    body = request.body
+    if body is None or (isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES):
+        return body
+    return _StreamedPayload(body, request.timeout)
+
+
+def _unconnected(error: Exception, request: Any, timeout: float | None) -> TransportFailure:
+    """Describe why there is no connection; nothing of the request has left."""
+    host, proxy = request.url.host, request.proxy
+    if isinstance(error, TransportFailure):
+        return error
+    if isinstance(error, TimeoutError):
+        return _timed_out(f"connecting to {proxy or host}", timeout, sent=False)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return TransportFailure("proxy", sent=False, detail=f"the proxy refused: {error.status}")
+    cause: BaseException | None = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    if isinstance(cause, ssl.SSLError):
+        return tls_failure(cause, host)
+    if proxy is not None:
+        return TransportFailure("proxy", sent=False, detail=f"could not connect to the proxy {proxy}")
+    if isinstance(error, ClientConnectorDNSError):
+        return TransportFailure("dns", sent=False, detail=f"no address found for the host {host}")
+    words = (getattr(cause, "strerror", None) or "").lower()
+    return TransportFailure("refused", sent=False, detail=f"could not connect to {host}:{request.url.port}: {words}")
+
+
+def _failure(error: Exception, timeout: float | None) -> TransportFailure:
+    """Describe an error after a connection was there: something may have been sent."""
+    if isinstance(error, _Broken):
+        error = error.error
+    if isinstance(error, TransportFailure):
+        return error
+    if isinstance(error, TimeoutError):
+        return _timed_out("waiting for the answer", timeout, sent=True)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return TransportFailure("broken", sent=True, detail="the connection was closed in the middle of the answer")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return TransportFailure("protocol", sent=True, detail="the answer is not valid HTTP")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return TransportFailure("broken", sent=True, detail="the connection was closed before an answer came")
+    if isinstance(error, ValueError):
+        return TransportFailure("protocol", sent=False, detail="the request can't be sent as HTTP")
+    return TransportFailure("broken", sent=True, detail="the connection broke")
+
+
+def _timed_out(doing: str, timeout: float | None, *, sent: bool) -> TransportFailure:
+    return TransportFailure("timeout", sent=sent, detail=f"{doing} took longer than {timeout:g} s")

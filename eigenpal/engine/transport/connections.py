@@ -1,0 +1,268 @@
+"""What a client holds instead of a transport: it makes the right one for the event loop it is used in, and keeps the queue.
+
+Nothing here speaks HTTP.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from weakref import WeakSet, finalize
+
+import anyio
+from anyio.lowlevel import current_token
+
+from eigenpal.engine.transport.options import TransportOptions
+from eigenpal.engine.transport.port import Request, Response, Transport
+from eigenpal.engine.transport.proxies import ProxyMap, proxy_map
+from eigenpal.engine.transport.slots import Slots, SlotsClosed
+from eigenpal.engine.transport.tls import check_trust
+from eigenpal.errors import EigenpalUsageError
+
+CLOSING_SECONDS = 5.0  # closing waits for nothing but the loop; more than this means that the loop is stuck
+OLDEST_AIOHTTP = (3, 12)  # the first with what our transport needs to stop it from sending twice
+
+
+class Connections:
+    """The connections of one client.
+
+    They belong to the event loop they were made in. Used under another loop, the client gets new ones, and the old
+    ones are dropped; the same in a forked child, which never touches those of its parent.
+
+    Args:
+        options: How to reach the server.
+    """
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._options = options
+        if _brought_along(options):
+            self._proxies = ProxyMap({})
+        else:
+            check_trust(options.verify)
+            self._proxies = proxy_map(options.proxy, trust_env=options.trust_env)
+        self._closed = False
+        self._moving = threading.Lock()
+        self._home: _Home | None = None
+        _all.add(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests hold a slot: from leaving the queue until their answer is closed."""
+        return self._home.slots.taken if self._home else 0
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait for a slot."""
+        return self._home.slots.waiting if self._home else 0
+
+    async def send(self, request: Request) -> Response:
+        """Send a request once; its slot is free again when the response is closed, or when this raises.
+
+        Raises:
+            TransportFailure: No answer came.
+            EigenpalUsageError: The client is closed, or in use in another event loop at the same time.
+        """
+        home = self._home
+        if home is None or home.loop is not _running_loop() or home.process != os.getpid():
+            home = self._move_in()
+        slots = home.slots
+        try:
+            await slots.take()
+        except SlotsClosed:
+            raise _used_after_closing() from None
+        try:
+            request.handed_over = True
+            response = await home.transport.send(request)
+        except BaseException:
+            slots.give_back()
+            raise
+        return HeldResponse(response, slots)
+
+    async def aclose(self) -> None:
+        """Close all connections; requests under way fail. May be called twice.
+
+        An `http_client` or `transport` the user made stays open.
+        """
+        self._closed = True
+        with self._moving:
+            home, self._home = self._home, None
+        if home is None:
+            return
+        if home.process != os.getpid() or home.loop is not _running_loop():
+            home.leave()
+            return
+        home.slots.close()
+        with anyio.move_on_after(CLOSING_SECONDS, shield=True):
+            await home.transport.aclose()
+        home.leave()
+
+    def _move_in(self) -> _Home:
+        """Make connections for the running loop, after dropping those of another one."""
+        if self._closed:
+            raise _used_after_closing()
+        with self._moving:
+            loop, process, old = _running_loop(), os.getpid(), self._home
+            if old is not None:
+                if old.loop is loop and old.process == process:
+                    return old
+                if old.busy and old.process == process and _lives(old.loop):
+                    raise EigenpalUsageError(
+                        "This client is in use in another event loop or thread right now. Make one client for each, "
+                        "or wait until the other one is done with it."
+                    )
+                old.leave()
+            transport = make_transport(self._options, self._proxies, loop)
+            self._home = home = _Home(loop, transport, self._options.max_concurrency)
+            home.outlives(self)
+            return home
+
+    def _forget_parent(self) -> None:
+        """In a forked child: let go of everything, and of a lock that a thread of the parent may have held."""
+        self._moving = threading.Lock()
+        home, self._home = self._home, None
+        if home is not None:
+            home.leave()
+
+
+class HeldResponse:
+    """A response that frees its slot when it is closed."""
+
+    __slots__ = ("_response", "_slots", "headers", "status")
+
+    def __init__(self, response: Response, slots: Slots) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._slots: Slots | None = slots
+
+    def raw_chunks(self) -> AsyncIterator[bytes]:
+        return self._response.raw_chunks()
+
+    async def aclose(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            try:
+                await self._response.aclose()
+            finally:
+                slots.give_back()
+
+
+class _Home:
+    """Where connections live: an event loop in a process."""
+
+    def __init__(self, loop: object, transport: Transport, max_concurrency: int) -> None:
+        self.loop = loop
+        self.process = os.getpid()
+        self.transport = transport
+        self.slots = Slots(max_concurrency)
+        self._finalizer: finalize[Any, Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.slots.taken > 0
+
+    def outlives(self, connections: Connections) -> None:
+        """See to it that connections which were forgotten, or never closed, are dropped without a word."""
+        self._finalizer = finalize(connections, self.transport.abandon)
+
+    def leave(self) -> None:
+        """Drop the connections without awaiting."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self.transport.abandon()
+
+
+def make_transport(options: TransportOptions, proxies: ProxyMap, loop: object) -> Transport:
+    """Choose: the user's own client or transport, HTTP/2, aiohttp on asyncio, lanes."""
+    if options.http_client is not None:
+        from eigenpal.engine.transport.httpx_transport import HttpxClientTransport
+
+        return HttpxClientTransport(options.http_client)
+    if options.transport is not None:
+        from eigenpal.engine.transport.httpx_transport import HttpxTransport
+
+        return HttpxTransport(options.transport)
+    if options.http2:
+        from eigenpal.engine.transport.http2 import PoolTransport
+
+        return PoolTransport(options, proxies)
+    if _aiohttp_fits(options, proxies, loop):
+        from eigenpal.engine.transport.aiohttp_transport import AiohttpTransport
+
+        return AiohttpTransport(options, proxies)
+    from eigenpal.engine.transport.lanes import LaneTransport
+
+    return LaneTransport(options, proxies)
+
+
+def _aiohttp_fits(options: TransportOptions, proxies: ProxyMap, loop: object) -> bool:
+    if options.aiohttp is False:
+        return False
+    obstacle = _aiohttp_obstacle(proxies, loop)
+    if obstacle and options.aiohttp:
+        raise EigenpalUsageError(f"aiohttp was asked for, but {obstacle}.")
+    return not obstacle
+
+
+def _aiohttp_obstacle(proxies: ProxyMap, loop: object) -> str | None:
+    if proxies.uses_socks:
+        return "it can't go through a SOCKS proxy"
+    if not _is_asyncio(loop):
+        return "the event loop is not asyncio"
+    if importlib.util.find_spec("aiohttp") is None:
+        return 'it is not installed: pip install "eigenpal[aiohttp]"'
+    import aiohttp
+
+    if tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) < OLDEST_AIOHTTP:
+        return 'it is too old: pip install -U "eigenpal[aiohttp]"'
+    return None
+
+
+def _is_asyncio(loop: object) -> bool:
+    import asyncio
+
+    return isinstance(loop, asyncio.AbstractEventLoop)
+
+
+def _running_loop() -> object:
+    """Return what is the same object as long as the same event loop runs."""
+    token = current_token()
+    return getattr(token, "native_token", token)  # anyio before 4.11 gave the native one
+
+
+def _lives(loop: Any) -> bool:
+    if hasattr(loop, "is_closed"):
+        return not loop.is_closed()
+    try:
+        loop.run_sync_soon(lambda: None)
+    except RuntimeError:  # trio: the run has finished
+        return False
+    return True
+
+
+def _brought_along(options: TransportOptions) -> bool:
+    return options.http_client is not None or options.transport is not None
+
+
+def _used_after_closing() -> EigenpalUsageError:
+    return EigenpalUsageError("This client is closed; make a new one, or keep it open with `async with`.")
+
+
+_all: WeakSet[Connections] = WeakSet()
+
+
+def _in_child() -> None:
+    for connections in list(_all):
+        connections._forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
