@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from eigenpal.engine.bodies import json_content
 from eigenpal.engine.options import ClientOptions, warn_unverified
+from eigenpal.engine.raw import RawResponses
 from eigenpal.engine.request import untyped
 from eigenpal.engine.session import Session
 from eigenpal.engine.transport import Connections, TransportOptions
@@ -118,6 +119,11 @@ class AsyncEigenpalClient:
     def workflows(self) -> AsyncWorkflows:
         """Workflows and their released versions."""
         return AsyncWorkflows(self._session)
+
+    @property
+    def with_raw_response(self) -> RawResponses:
+        """This client with methods that return the HTTP answer too: status, headers, retries, elapsed, `parse()`."""
+        return RawResponses(self)
 
     async def run(
         self,

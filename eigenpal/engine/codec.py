@@ -151,7 +151,7 @@ def _open_enum(members: list[Any]) -> Hook:
     return lambda value, _: known.get(value, value) if type(value) is str else _fail("a string", value)
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: Any) -> Any:
     return value if type(value) is OBJECT else _fail("an object", value)
 
 
@@ -217,7 +217,11 @@ def _locate(kind: Any, value: Any, path: str) -> None:
     """Walk `value` beside its type and raise the first `Mismatch` with its path."""
     if _is_union(kind):
         members = [member for member in get_args(kind) if member is not types.NoneType]
-        if value is not None and (choose := discriminators.get(frozenset(members))) is not None and type(value) is OBJECT:
+        if (
+            value is not None
+            and (choose := discriminators.get(frozenset(members))) is not None
+            and type(value) is OBJECT
+        ):
             return _locate(choose(value), value, path)
         if len(members) == 1 and value is not None:
             return _locate(members[0], value, path)

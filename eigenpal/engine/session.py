@@ -18,6 +18,7 @@ from eigenpal.engine import response as responses
 from eigenpal.engine import telemetry
 from eigenpal.engine.bodies import Content
 from eigenpal.engine.options import ClientOptions, is_loopback
+from eigenpal.engine.raw import record
 from eigenpal.engine.reading import BodyReader
 from eigenpal.engine.request import Operation, Repeat
 from eigenpal.engine.response import Answer
@@ -129,6 +130,7 @@ class Session:
                 response = await self._send_once(request, operation.repeat, tries)
                 answer = await self._read(request, response, operation.repeat)
                 self._raise_for_status(answer, operation.repeat)
+                record(answer, tries)
                 return answer
             raise self._timed_out(request, operation.repeat, scope.deadline)
 
