@@ -10,6 +10,8 @@ import pytest
 
 from tests.architecture.source_tree import PACKAGES, module_name, parsed, python_files
 
+PORT = Path("eigenpal/engine/transport")  # what its methods do is written once, on the port they implement
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -31,7 +33,12 @@ def undocumented(path: Path) -> list[str]:
     """Return the public names of a file that lack a docstring."""
     tree, module = parsed(path), module_name(path)
     missing = [] if ast.get_docstring(tree) else [module]
-    return missing + [name for name, node in public_definitions(tree, module) if not ast.get_docstring(node)]
+    return missing + [
+        name
+        for name, node in public_definitions(tree, module)
+        if not ast.get_docstring(node)
+        if not (path.is_relative_to(PORT) and "." in name.removeprefix(f"{module}."))
+    ]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
