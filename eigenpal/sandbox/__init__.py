@@ -1,0 +1,40 @@
+"""A local server that speaks the API: `with Sandbox() as sandbox: ...`. Needs the extra `eigenpal[sandbox]`.
+
+Runs really execute, files are really stored, statuses really move; nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+try:
+    import pypdf as _pypdf
+    import python_multipart as _python_multipart
+    import starlette as _starlette
+    import uvicorn as _uvicorn
+except ImportError as error:
+    raise ImportError(
+        f'eigenpal.sandbox needs the package {error.name}; install it with: pip install "eigenpal[sandbox]"',
+        name=error.name,
+    ) from error
+
+from .clock import Clock, ManualClock
+from .context import InputFile, RunCancelled, RunContext, RunFailed, Step
+from .faults import Fault, Faults
+from .recording import RecordedRequest, Recorder
+from .sandbox import Sandbox
+
+__all__ = [
+    "Clock",
+    "Fault",
+    "Faults",
+    "InputFile",
+    "ManualClock",
+    "RecordedRequest",
+    "Recorder",
+    "RunCancelled",
+    "RunContext",
+    "RunFailed",
+    "Sandbox",
+    "Step",
+]
+
+del _pypdf, _python_multipart, _starlette, _uvicorn

@@ -1,0 +1,295 @@
+"""Runs runs: takes them from created to an end, along the table of states. Lives in the event loop of the server.
+
+Async functions run in the loop; others in a daemon thread each, so that one that never returns can't keep the
+process alive. What a function raises ends its run, never the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .blobs import BlobFolder
+from .clock import Clock, milliseconds
+from .context import InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
+from .ids import IdSource
+from .registry import Release
+from .rows import RunRow
+from .states import NOT_STARTED, Event, InvalidTransition, Status
+from .store import Store
+
+logger = logging.getLogger("eigenpal.sandbox")
+
+PATIENCE_SECONDS = 0.15  # what stop() grants functions to reach a checkpoint; it should feel immediate
+CANCELLED = "The run was cancelled."
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """A run between its start and its end."""
+
+    context: RunContext
+    release: Release
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    call: asyncio.Task[Any] | None = None
+    thread: threading.Thread | None = None
+
+
+class Executor:
+    """Executes the runs of one server.
+
+    Args:
+        store: Where runs are kept.
+        blobs: Where their files are.
+        ids: Source of new ids.
+        clock: Tells the time.
+        latency: Returns the seconds every run spends in `running` before its function begins.
+        max_running: How many runs execute at once; the others wait as `pending`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: BlobFolder,
+        ids: IdSource,
+        clock: Clock,
+        latency: Callable[[], float],
+        max_running: int,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._ids = ids
+        self._clock = clock
+        self._latency = latency
+        self._slots = asyncio.Semaphore(max_running)
+        self._flights: dict[str, _Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    # What the operations call
+
+    def launch(self, run: RunRow, release: Release) -> None:
+        """Queue a new run; returns at once.
+
+        Args:
+            run: The run, in state created.
+            release: What executes it.
+        """
+        reason = release.admit(json.loads(run.arguments)) if release.admit else None
+        if reason is not None:
+            self._store.advance(run.id, Event.REJECT, self._now(), error=reason)
+            return
+        self._store.advance(run.id, Event.ENQUEUE, self._now())
+        flight = self._flights[run.id] = _Flight(self._context(run), release)
+        task = asyncio.get_running_loop().create_task(self._fly(run.id, flight), name=f"run {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wait_ended(self, run_id: str) -> None:
+        """Return once a run has ended; at once when it isn't in flight."""
+        flight = self._flights.get(run_id)
+        if flight is not None:
+            await flight.ended.wait()
+
+    def cancel(self, run: RunRow) -> Status:
+        """Cancel a run that has not ended: at once before its start, else at its next checkpoint.
+
+        Returns:
+            The status after the request.
+        """
+        self._store.request_cancel(run.id, self._now())
+        flight = self._flights.get(run.id)
+        if run.status in NOT_STARTED:
+            status = self._store.advance(run.id, Event.CANCEL, self._now(), error=CANCELLED)
+            if flight is not None:
+                flight.cancelled.set()
+                flight.ended.set()
+            return status
+        if flight is not None:
+            flight.context.request_cancel()
+            flight.cancelled.set()
+            if flight.call is not None:
+                flight.call.cancel()
+        return run.status
+
+    async def stop(self) -> None:
+        """End everything in flight; the runs fail with a text that says why."""
+        self._stopping = True
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.context.request_cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PATIENCE_SECONDS)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for thread in [flight.thread for flight in flights if flight.thread is not None]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._store.fail_interrupted(self._now())
+
+    # One run
+
+    async def _fly(self, run_id: str, flight: _Flight) -> None:
+        try:
+            async with self._slots:
+                if flight.cancelled.is_set():
+                    return
+                self._store.advance(run_id, Event.START, self._now())
+                event, changes = await self._outcome(flight)
+                if event is Event.COMPLETE:
+                    self._store.advance(run_id, Event.FINISH, self._now())
+                    self._finalize(run_id, flight)
+                self._store.advance(run_id, event, self._now(), **changes)
+        except InvalidTransition:  # cancelled between two lines above; the run has its end already
+            logger.debug("Run %s ended while it was about to move on", run_id)
+        finally:
+            self._flights.pop(run_id, None)
+            flight.ended.set()
+
+    async def _outcome(self, flight: _Flight) -> tuple[Event, dict[str, Any]]:
+        try:
+            await self._pause(flight)
+            output = await self._call(flight)
+            flight.context.checkpoint()
+            return Event.COMPLETE, {"output": _output(output)}
+        except RunCancelled:
+            return Event.CANCEL, {"error": CANCELLED}
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise
+            return Event.CANCEL, {"error": CANCELLED}
+        except BaseException as error:  # whatever a workflow raises is the end of its run only
+            return Event.FAIL, _failure(flight.context, error)
+
+    async def _pause(self, flight: _Flight) -> None:
+        seconds = self._latency()
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(flight.cancelled.wait(), seconds)
+            except asyncio.TimeoutError:
+                pass
+        flight.context.checkpoint()
+
+    async def _call(self, flight: _Flight) -> Any:
+        function, context = flight.release.function, flight.context
+        if not flight.release.is_async:
+            result = await self._in_thread(flight, lambda: function(context))
+            if not isinstance(result, Awaitable):
+                return result
+        else:
+            result = function(context)
+        # A task of its own: cancelling the run must not cancel what comes after the function.
+        flight.call = asyncio.ensure_future(_await(result))
+        try:
+            return await flight.call
+        finally:
+            flight.call.cancel()
+
+    async def _in_thread(self, flight: _Flight, call: Callable[[], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        variables = contextvars.copy_context()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if answer.cancelled():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = variables.run(call)
+            except BaseException as raised:
+                # A future refuses StopIteration, and would treat these as its own.
+                wrapped = isinstance(raised, (StopIteration, asyncio.CancelledError, SystemExit, KeyboardInterrupt))
+                error = RunFailed(describe(raised)) if wrapped else raised
+            try:
+                loop.call_soon_threadsafe(settle, result, error)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                logger.debug("A workflow function outlived its server")
+
+        flight.thread = threading.Thread(target=work, name=f"eigenpal-sandbox {flight.context.run_id}", daemon=True)
+        flight.thread.start()
+        return await answer
+
+    def _finalize(self, run_id: str, flight: _Flight) -> None:
+        """Write the root files that every agent run has."""
+        run = self._store.run(run_id)
+        if run is None or run.kind != "agent":
+            return
+        events = "".join(f"{event}\n" for event in self._store.trace_events(run_id))
+        lock = {"name": f"agents/{run.source_name}", "version": run.version, "commit": run.commit_sha}
+        roots = {
+            "trace.jsonl": (events, "application/x-ndjson"),
+            "issues.md": ("", "text/markdown"),
+            "eigenpal.lock": (json.dumps(lock, indent=2) + "\n", "application/json"),
+        }
+        written = {file.path for file in self._store.files(run_id)}
+        for path, (text, content_type) in roots.items():
+            if path not in written:
+                flight.context.write_file(path, text, content_type=content_type)
+
+    def _context(self, run: RunRow) -> RunContext:
+        files: dict[str, InputFile | list[InputFile]] = {}
+        for row in self._store.files(run.id):
+            if row.input_name is None:
+                continue
+            file = InputFile(row.name, self._blobs.path(row.blob), row.content_type, row.size)
+            known = files.get(row.input_name)
+            if known is None:
+                files[row.input_name] = file
+            elif isinstance(known, list):
+                known.append(file)
+            else:
+                files[row.input_name] = [known, file]
+        overrides: Mapping[str, Any] = json.loads(run.overrides) if run.overrides else {}
+        return RunContext(
+            run_id=run.id,
+            arguments=json.loads(run.arguments),
+            files=files,
+            metadata=json.loads(run.metadata) if run.metadata else None,
+            overrides=overrides.get("steps") or {},
+            store=self._store,
+            blobs=self._blobs,
+            ids=self._ids,
+            clock=self._clock,
+        )
+
+    def _now(self) -> int:
+        return milliseconds(self._clock())
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
+        raise RunFailed(describe(error)) from error
+
+
+def _output(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise RunFailed(f"The function returned {type(value).__name__}; the output of a run is a JSON object (a dict).")
+    return to_json(dict(value), "The output")
+
+
+def _failure(context: RunContext, error: BaseException) -> dict[str, Any]:
+    step = context.step_that_raised(error)
+    text = describe(error)
+    trace = "".join(traceback.format_exception(error))
+    logger.info("Run %s failed: %s", context.run_id, text)
+    return {"error": f"Step {step} failed: {text}" if step else text, "traceback": trace}

@@ -1,0 +1,105 @@
+"""Routes as a table, and how a request finds its row. Another generation of the API is another table under its prefix.
+
+Segments are matched before they are percent-decoded, so an encoded slash stays inside its segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from urllib.parse import unquote
+
+from starlette.responses import Response
+
+from .call import Call
+from .problems import Problem, not_found
+
+Operation: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the API.
+
+    Attributes:
+        method: HTTP method.
+        path: Template behind the prefix; `{id}` takes one segment, `{path:path}` all that follow.
+        operation: What answers.
+        name: operationId in the API description.
+    """
+
+    method: str
+    path: str
+    operation: Operation
+    name: str
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    rest: _Node | None = None
+    routes: dict[str, tuple[Route, Sequence[str]]] = field(default_factory=dict)
+
+
+class Router:
+    """Finds the operation of a request.
+
+    Args:
+        generations: Routes by path prefix, such as `/api/v1`.
+    """
+
+    def __init__(self, generations: Mapping[str, Sequence[Route]]) -> None:
+        self._root = _Node()
+        for prefix, routes in generations.items():
+            for route in routes:
+                self._add(prefix, route)
+
+    def _add(self, prefix: str, route: Route) -> None:
+        node, names = self._root, []
+        for segment in (prefix + route.path).strip("/").split("/"):
+            if segment.endswith(":path}"):
+                names.append(segment[1:-6])
+                node.rest = node = node.rest or _Node()
+            elif segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.parameter = node = node.parameter or _Node()
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        node.routes[route.method] = (route, names)
+
+    def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
+        """Return the route of a request and the values of its path.
+
+        Args:
+            method: HTTP method.
+            raw_path: Path as sent, without the query.
+
+        Raises:
+            Problem: 404, no such path; 405, no such method there.
+        """
+        node, values = self._root, []
+        segments = raw_path.lstrip("/").split("/")
+        for index, segment in enumerate(segments):
+            literal = node.literals.get(segment)
+            if literal is not None:
+                node = literal
+            elif node.parameter is not None and segment:
+                node = node.parameter
+                values.append(unquote(segment))
+            elif node.rest is not None:
+                node = node.rest
+                values.append("/".join(unquote(rest) for rest in segments[index:]))
+                break
+            else:
+                raise not_found(f"No such path: {raw_path}.")
+        if not node.routes:
+            raise not_found(f"No such path: {raw_path}.")
+        found = node.routes.get(method)
+        if found is None:
+            allowed = ", ".join(sorted(node.routes))
+            message = f"{method} is not possible at {raw_path}; it takes {allowed}."
+            raise Problem(405, message, headers={"allow": allowed})
+        route, names = found
+        return route, dict(zip(names, values, strict=True))

@@ -1,0 +1,369 @@
+"""`Sandbox`: what users start, register functions with and assert on. Wiring; the parts do the work."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from starlette.types import ASGIApp
+
+from .application import Application
+from .blobs import BlobFolder
+from .call import Services, Tenant
+from .clock import Clock, milliseconds, wall_clock
+from .executor import Executor
+from .faults import Faults
+from .ids import IdSource, derived_id
+from .invoices import extract_invoice
+from .operations import GENERATION_07
+from .recording import Recorder
+from .registry import Admission, Registry, RunFunction
+from .routing import Router
+from .server import ServerThread
+from .store import Store
+
+MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them; above this it is surely a mistake
+MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
+DEFAULT_TENANT = "default"
+
+Function = TypeVar("Function", bound=RunFunction)
+
+
+class Sandbox:
+    """The API on this machine: a real server on 127.0.0.1 whose workflows are Python functions.
+
+    Args:
+        port: Port to listen on; 0 for a free one.
+        data: Folder that keeps runs and files over restarts; a temporary one, deleted at stop, unless given.
+        api_key: Key that clients send; a random one unless given.
+        run_latency: Seconds every run stays in `running` before its function begins; may be changed at any time.
+        seed: Makes the ids of runs, files and steps repeatable.
+        clock: Returns the present moment; the wall clock unless given. `ManualClock` is one that a test moves.
+        max_body_bytes: Larger requests are refused with 413.
+        max_running: How many runs execute at once; the others wait as `pending`.
+
+    Attributes:
+        requests: The latest requests the server got.
+        faults: Plans what is to go wrong.
+        run_latency: As above.
+
+    Example:
+        with Sandbox() as sandbox:
+            client = EigenpalClient(api_key=sandbox.api_key, base_url=sandbox.url)
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        data: Path | str | None = None,
+        api_key: str | None = None,
+        run_latency: float = 0.0,
+        seed: int | None = None,
+        clock: Clock | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        max_running: int = MAX_RUNNING,
+    ) -> None:
+        self.requests = Recorder()
+        self.faults = Faults()
+        self.run_latency = run_latency
+        self._port = port
+        self._data = None if data is None else Path(data)
+        self._clock = clock or wall_clock
+        self._max_body_bytes = max_body_bytes
+        self._max_running = max_running
+        self._ids = IdSource(seed)
+        self._registry = Registry(lambda _: milliseconds(self._clock()))
+        self._tenants: dict[str, Tenant] = {}
+        self._api_key = self.add_key(DEFAULT_TENANT, api_key)
+        self._server: ServerThread | None = None
+        self._hosted: _Hosted | None = None
+        self._temporary: Path | None = None
+        self.workflow(
+            "extract-invoice", version="1.0.0", inputs={"invoice": {"type": "file"}}, steps=extract_invoice.STEPS
+        )(extract_invoice.run)
+
+    # Life
+
+    def start(self) -> None:
+        """Start the server; it answers when this returns.
+
+        Raises:
+            RuntimeError: It is running already.
+            OSError: The port or the data folder can't be had.
+        """
+        if self._server is not None:
+            raise RuntimeError("This sandbox is running already.")
+        folder = self._data
+        if folder is None:
+            folder = self._temporary = Path(tempfile.mkdtemp(prefix="eigenpal-sandbox-"))
+        try:
+            self._hosted = _Hosted(self, folder)
+            self._server = ServerThread(
+                self._hosted, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
+            )
+        except BaseException:
+            self._remove_temporary()
+            raise
+
+    def stop(self) -> None:
+        """Stop the server; runs in flight fail. Safe to call when it isn't running."""
+        server, self._server, self._hosted = self._server, None, None
+        if server is not None:
+            server.stop()
+        self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
+        folder, self._temporary = self._temporary, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Sandbox:
+        await anyio.to_thread.run_sync(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+    @property
+    def url(self) -> str:
+        """Base URL for clients, such as `http://127.0.0.1:49152`.
+
+        Raises:
+            RuntimeError: The sandbox is not running.
+        """
+        if self._server is None:
+            raise RuntimeError("This sandbox is not running; use it in a with block or call start().")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def api_key(self) -> str:
+        """The API key of the first tenant."""
+        return self._api_key
+
+    def add_key(self, tenant: str, api_key: str | None = None) -> str:
+        """Add an API key; runs of different tenants are kept apart.
+
+        Args:
+            tenant: Whose key; any name. The key that every sandbox begins with belongs to `default`.
+            api_key: The key; a random one unless given.
+
+        Returns:
+            The key.
+        """
+        key = api_key or f"eig_test_{secrets.token_urlsafe(24)}"
+        user = {"id": derived_id("user", tenant), "name": tenant, "email": f"{tenant}@sandbox.local"}
+        self._tenants[key] = Tenant(tenant, user)
+        return key
+
+    # Workflows and agents
+
+    def workflow(
+        self,
+        slug: str,
+        *,
+        version: str = "1.0.0",
+        description: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        steps: Sequence[str] = (),
+        block: bool = False,
+        folder_id: str | None = None,
+        api_enabled: bool = True,
+        admit: Admission | None = None,
+    ) -> Callable[[Function], Function]:
+        """Make a function a workflow. It gets a `RunContext` and returns the output as a dict.
+
+        Args:
+            slug: Name in targets and lists; a nested slug has slashes or dots.
+            version: Three numbers; registering another one adds a version, the same one replaces it.
+            description: What it does; the docstring unless given.
+            inputs: Description of the inputs, any JSON, shown in the definition.
+            steps: Names of the steps. When given, overrides of other steps are refused.
+            block: List it as a block instead of a workflow.
+            folder_id: Folder in which it is listed.
+            api_enabled: False refuses starts with 403.
+            admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
+
+        Raises:
+            ValueError: Slug or version can't be used.
+        """
+
+        def register(function: Function) -> Function:
+            self._registry.register(
+                "workflow",
+                slug,
+                function,
+                version=version,
+                description=description,
+                inputs=inputs,
+                steps=steps,
+                block=block,
+                folder_id=folder_id,
+                api_enabled=api_enabled,
+                admit=admit,
+            )
+            return function
+
+        return register
+
+    def agent(
+        self,
+        slug: str,
+        *,
+        version: str = "1.0.0",
+        name: str | None = None,
+        description: str | None = None,
+        model: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        api_enabled: bool = True,
+        admit: Admission | None = None,
+    ) -> Callable[[Function], Function]:
+        """Make a function an agent. It gets a `RunContext` and returns the output as a dict.
+
+        Args:
+            slug: Name in targets and lists.
+            version: Three numbers; registering another one adds a version, the same one replaces it.
+            name: Name for humans; the slug unless given.
+            description: What it does; the docstring unless given.
+            model: Name of the model shown on its runs.
+            inputs: Description of the inputs, any JSON.
+            api_enabled: False refuses starts with 403.
+            admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
+
+        Raises:
+            ValueError: Slug or version can't be used.
+        """
+
+        def register(function: Function) -> Function:
+            self._registry.register(
+                "agent",
+                slug,
+                function,
+                version=version,
+                name=name,
+                description=description,
+                model=model,
+                inputs=inputs,
+                api_enabled=api_enabled,
+                admit=admit,
+            )
+            return function
+
+        return register
+
+    def annotate(
+        self,
+        run_id: str,
+        *,
+        batch_id: str | None = None,
+        example: str | None = None,
+        example_id: str | None = None,
+        score: float | None = None,
+        passed: bool | None = None,
+        annotation: str | None = None,
+    ) -> None:
+        """Put on a run what an evaluation would: no operation of the API sets these members, yet lists filter by them.
+
+        Args:
+            run_id: The run.
+            batch_id: Experiment batch.
+            example: Label of the evaluation example.
+            example_id: Id of the evaluation example.
+            score: Score of the evaluation.
+            passed: Verdict of the evaluation.
+            annotation: Note on the run.
+
+        Raises:
+            RuntimeError: The sandbox is not running.
+            KeyError: It has no such run.
+        """
+        if self._hosted is None:
+            raise RuntimeError("This sandbox is not running.")
+        store = self._hosted.store
+        if store.run(run_id) is None:
+            raise KeyError(run_id)
+        store.update_run(
+            run_id,
+            batch_id=batch_id,
+            example=example,
+            example_id=example_id,
+            score=score,
+            passed=passed,
+            annotation=annotation,
+        )
+
+    def __repr__(self) -> str:
+        state = f"running at {self.url}" if self._server is not None else "stopped"
+        return f"<Sandbox {state}, data={'temporary' if self._data is None else str(self._data)!r}>"
+
+
+class _Hosted:
+    """What lives exactly as long as the server runs. Reads the sandbox's own parts, hence here."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sandbox = sandbox
+        self._stopping = False
+        self.store = Store(folder / "sandbox.sqlite3")
+        self._blobs = BlobFolder(folder / "blobs")
+
+    async def open(self) -> ASGIApp:
+        """Take up the state of the data folder and return the application."""
+        sandbox = self._sandbox
+        now = milliseconds(sandbox._clock())
+        self.store.fail_interrupted(now)
+        self._blobs.keep_only(self.store.blobs())
+        sandbox._registry.date(lambda release_id: self.store.first_seen(release_id, milliseconds(sandbox._clock())))
+        self._executor = Executor(
+            store=self.store,
+            blobs=self._blobs,
+            ids=sandbox._ids,
+            clock=sandbox._clock,
+            latency=lambda: sandbox.run_latency,
+            max_running=sandbox._max_running,
+        )
+        services = Services(
+            store=self.store,
+            blobs=self._blobs,
+            registry=sandbox._registry,
+            executor=self._executor,
+            ids=sandbox._ids,
+            clock=sandbox._clock,
+            stopping=lambda: self._stopping,
+        )
+        return Application(
+            router=Router({"/api/v1": GENERATION_07}),
+            services=services,
+            tenant_of=sandbox._tenants.get,
+            faults=sandbox.faults,
+            recorder=sandbox.requests,
+            max_body_bytes=sandbox._max_body_bytes,
+        )
+
+    async def end_work(self) -> None:
+        """End the runs in flight."""
+        self._stopping = True
+        await self._executor.stop()
+
+    async def close(self) -> None:
+        """Close the store."""
+        self._sandbox._registry.date(lambda _: milliseconds(self._sandbox._clock()))
+        self.store.close()

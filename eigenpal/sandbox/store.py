@@ -1,0 +1,342 @@
+"""The state of the sandbox in one SQLite file: runs, their files, steps and trace events. The only module that speaks SQL.
+
+One connection and one lock: every call takes well under a millisecond, and may come from any thread. Bytes of files
+live in the blob folder, not here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .rows import FileRow, RunRow, StepRow
+from .states import TERMINAL, Event, Status, after
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, kind TEXT NOT NULL,
+    status TEXT NOT NULL, source_id TEXT NOT NULL, source_name TEXT NOT NULL, version TEXT NOT NULL,
+    version_id TEXT NOT NULL, model TEXT, requested_ref TEXT, resolved_ref TEXT, commit_sha TEXT,
+    trigger TEXT NOT NULL, user_id TEXT, batch_id TEXT, example TEXT, example_id TEXT, score REAL, passed INTEGER,
+    annotation TEXT, schema_valid INTEGER, created_at INTEGER NOT NULL, started_at INTEGER, completed_at INTEGER,
+    cancel_requested_at INTEGER, arguments TEXT NOT NULL, metadata TEXT, overrides TEXT, output TEXT, error TEXT,
+    traceback TEXT, usage TEXT, definition TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_newest ON runs (tenant, created_at DESC, sequence DESC);
+CREATE TABLE IF NOT EXISTS files (
+    id TEXT PRIMARY KEY, run_id TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, input_name TEXT,
+    step_name TEXT, content_type TEXT NOT NULL, size INTEGER NOT NULL, digest TEXT NOT NULL, blob TEXT NOT NULL,
+    created_at INTEGER NOT NULL, UNIQUE (run_id, path)
+);
+CREATE INDEX IF NOT EXISTS files_blob ON files (blob);
+CREATE TABLE IF NOT EXISTS steps (
+    id TEXT PRIMARY KEY, run_id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
+    output TEXT, error TEXT, override_mode TEXT, started_at INTEGER NOT NULL, completed_at INTEGER,
+    UNIQUE (run_id, position)
+);
+CREATE TABLE IF NOT EXISTS trace (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, event TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS trace_run ON trace (run_id, number);
+CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL);
+"""
+
+INTERRUPTED = "The sandbox stopped while this run was in flight; start it again."
+
+Row = TypeVar("Row", RunRow, FileRow, StepRow)
+
+
+def _columns(kind: type[RunRow] | type[FileRow] | type[StepRow]) -> str:
+    return ", ".join(field.name for field in fields(kind))
+
+
+_RUN_COLUMNS, _FILE_COLUMNS, _STEP_COLUMNS = _columns(RunRow), _columns(FileRow), _columns(StepRow)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list shows; None means any. Lower bounds are inclusive, upper bounds exclusive."""
+
+    kind: str | None = None
+    source: str | None = None
+    statuses: Sequence[str] = ()
+    trigger: str | None = None
+    user_id: str | None = None
+    without_user: bool = False
+    source_ref: str | None = None
+    batch_id: str | None = None
+    example_id: str | None = None
+    example_id_contains: str | None = None
+    created_from: Sequence[int] = ()
+    created_before: Sequence[int] = ()
+    completed_from: int | None = None
+    completed_before: int | None = None
+    ids: Sequence[str] | None = None
+
+    def conditions(self) -> Iterator[tuple[str, list[Any]]]:
+        """Yield the SQL conditions with their values."""
+        exact = {
+            "kind": self.kind,
+            "trigger": self.trigger,
+            "user_id": self.user_id,
+            "requested_ref": self.source_ref,
+            "batch_id": self.batch_id,
+            "example_id": self.example_id,
+        }
+        for column, value in exact.items():
+            if value is not None:
+                yield f"{column} = ?", [value]
+        if self.source is not None:
+            dotted = self.source.replace("/", ".")
+            yield "(source_id = ? OR replace(source_name, '/', '.') = ?)", [self.source, dotted]
+        if self.statuses:
+            yield f"status IN ({_marks(self.statuses)})", list(self.statuses)
+        if self.without_user:
+            yield "user_id IS NULL", []
+        if self.example_id_contains is not None:
+            yield "instr(example_id, ?) > 0", [self.example_id_contains]
+        for moment in self.created_from:
+            yield "created_at >= ?", [moment]
+        for moment in self.created_before:
+            yield "created_at < ?", [moment]
+        if self.completed_from is not None:
+            yield "completed_at >= ?", [self.completed_from]
+        if self.completed_before is not None:
+            yield "completed_at < ?", [self.completed_before]
+        if self.ids is not None:
+            yield f"id IN ({_marks(self.ids)})", list(self.ids)
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+class Store:
+    """The database of one sandbox.
+
+    Args:
+        path: The SQLite file; made when it isn't there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # NORMAL: a killed process loses nothing, only a power cut may cost the last writes; fine for a sandbox.
+        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, kind: type[Row], sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self._lock:
+            return [kind(*row) for row in self._connection.execute(sql, values)]
+
+    # Runs
+
+    def add_run(self, run: RunRow, files: Iterable[FileRow] = ()) -> None:
+        """Keep a new run with its input files; its `sequence` is chosen here."""
+        with self._transaction() as connection:
+            values = (None, *astuple(run)[1:])
+            connection.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+            for file in files:
+                self._put_file(connection, file)
+
+    def run(self, run_id: str, tenant: str | None = None) -> RunRow | None:
+        """Return a run, None when there is none or it belongs to another tenant."""
+        sql = f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?"
+        with self._lock:
+            row = self._connection.execute(sql, (run_id,)).fetchone()
+        if row is None or (tenant is not None and row[2] != tenant):
+            return None
+        return _run(row)
+
+    def runs(
+        self, tenant: str, wanted: RunFilter, *, limit: int, offset: int = 0, behind: tuple[int, int] | None = None
+    ) -> list[RunRow]:
+        """Return runs, newest first.
+
+        Args:
+            tenant: Whose runs.
+            wanted: Which of them.
+            limit: How many at most.
+            offset: How many to skip.
+            behind: Creation time and sequence of the last run of the page before.
+        """
+        where = ["tenant = ?"]
+        bound: list[Any] = [tenant]
+        for condition, items in wanted.conditions():
+            where.append(condition)
+            bound += items
+        if behind is not None:
+            where.append("(created_at, sequence) < (?, ?)")
+            bound += behind
+        sql = (
+            f"SELECT {_RUN_COLUMNS} FROM runs WHERE {' AND '.join(where)} "
+            "ORDER BY created_at DESC, sequence DESC LIMIT ? OFFSET ?"
+        )
+        with self._lock:
+            return [_run(row) for row in self._connection.execute(sql, [*bound, limit, offset])]
+
+    def advance(self, run_id: str, event: Event, now: int, **changes: Any) -> Status:
+        """Move a run along the table of states, and keep what changes with it.
+
+        Args:
+            run_id: The run.
+            event: What happens to it.
+            now: The present moment; becomes the start or end of the run where the step is one.
+            changes: Columns to set at the same time.
+
+        Returns:
+            The new status.
+
+        Raises:
+            InvalidTransition: The table has no such step, for example because the run was cancelled meanwhile.
+        """
+        with self._transaction() as connection:
+            (text,) = connection.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
+            status = after(Status(text), event)
+            changes["status"] = status.value
+            if event is Event.START:
+                changes["started_at"] = now
+            if status in TERMINAL:
+                changes["completed_at"] = now
+            self._update(connection, run_id, changes)
+            return status
+
+    def update_run(self, run_id: str, **changes: Any) -> None:
+        """Set columns of a run that have no part in its state."""
+        with self._lock:
+            self._update(self._connection, run_id, changes)
+
+    def request_cancel(self, run_id: str, now: int) -> None:
+        """Note when the cancellation of a run was first asked for."""
+        with self._lock:
+            sql = "UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?"
+            self._connection.execute(sql, (now, run_id))
+
+    @staticmethod
+    def _update(connection: sqlite3.Connection, run_id: str, changes: dict[str, Any]) -> None:
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*changes.values(), run_id))
+
+    def fail_interrupted(self, now: int) -> None:
+        """Fail every run that was in flight when the sandbox last stopped."""
+        ended = [status.value for status in TERMINAL]
+        with self._lock:
+            sql = f"SELECT id FROM runs WHERE status NOT IN ({_marks(ended)})"
+            interrupted = [run_id for (run_id,) in self._connection.execute(sql, ended).fetchall()]
+            for run_id in interrupted:
+                self.advance(run_id, Event.FAIL, now, error=INTERRUPTED)
+                self._connection.execute(
+                    "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
+                    "WHERE run_id = ? AND completed_at IS NULL",
+                    (INTERRUPTED, now, run_id),
+                )
+
+    # Files
+
+    def put_file(self, file: FileRow) -> str | None:
+        """Keep a file in place of any other at the same path.
+
+        Returns:
+            The blob that nothing refers to any longer, to be deleted; usually None.
+        """
+        with self._transaction() as connection:
+            return self._put_file(connection, file)
+
+    @staticmethod
+    def _put_file(connection: sqlite3.Connection, file: FileRow) -> str | None:
+        key = (file.run_id, file.path)
+        replaced = connection.execute("SELECT blob FROM files WHERE run_id = ? AND path = ?", key).fetchone()
+        values = astuple(file)
+        connection.execute(f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_marks(values)})", values)
+        if replaced is None or connection.execute("SELECT 1 FROM files WHERE blob = ?", replaced).fetchone():
+            return None
+        blob: str = replaced[0]
+        return blob
+
+    def files(self, run_id: str) -> list[FileRow]:
+        """Return the files of a run in the order in which they were written."""
+        return self._rows(FileRow, f"SELECT {_FILE_COLUMNS} FROM files WHERE run_id = ? ORDER BY rowid", (run_id,))
+
+    def file_at(self, run_id: str, path: str) -> FileRow | None:
+        """Return the file of a run at an artifact path."""
+        sql = f"SELECT {_FILE_COLUMNS} FROM files WHERE run_id = ? AND path = ?"
+        return next(iter(self._rows(FileRow, sql, (run_id, path))), None)
+
+    def file(self, file_id: str, tenant: str) -> FileRow | None:
+        """Return a file by its id, None when it belongs to another tenant."""
+        columns = ", ".join(f"files.{column}" for column in _FILE_COLUMNS.split(", "))
+        sql = f"SELECT {columns} FROM files JOIN runs ON runs.id = run_id WHERE files.id = ? AND tenant = ?"
+        return next(iter(self._rows(FileRow, sql, (file_id, tenant))), None)
+
+    def blobs(self) -> set[str]:
+        """Return the names of all blobs that a file refers to."""
+        with self._lock:
+            return {blob for (blob,) in self._connection.execute("SELECT blob FROM files")}
+
+    # Steps and trace
+
+    def put_step(self, step: StepRow) -> None:
+        """Keep a step, in place of an earlier state of it."""
+        values = astuple(step)
+        with self._lock:
+            sql = f"INSERT OR REPLACE INTO steps ({_STEP_COLUMNS}) VALUES ({_marks(values)})"
+            self._connection.execute(sql, values)
+
+    def steps(self, run_id: str) -> list[StepRow]:
+        """Return the steps of a run in the order in which they began."""
+        return self._rows(StepRow, f"SELECT {_STEP_COLUMNS} FROM steps WHERE run_id = ? ORDER BY position", (run_id,))
+
+    def add_trace_event(self, run_id: str, event: str) -> None:
+        """Keep one trace event, given as JSON text."""
+        with self._lock:
+            self._connection.execute("INSERT INTO trace (run_id, event) VALUES (?, ?)", (run_id, event))
+
+    def trace_events(self, run_id: str) -> list[str]:
+        """Return the trace events of a run as JSON texts, oldest first."""
+        with self._lock:
+            sql = "SELECT event FROM trace WHERE run_id = ? ORDER BY number"
+            return [event for (event,) in self._connection.execute(sql, (run_id,))]
+
+    # Automations
+
+    def first_seen(self, release_id: str, now: int) -> int:
+        """Return when an automation or a version of one was first registered with this data folder."""
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO releases VALUES (?, ?)", (release_id, now))
+            sql = "SELECT created_at FROM releases WHERE id = ?"
+            created_at: int = self._connection.execute(sql, (release_id,)).fetchone()[0]
+            return created_at
+
+
+_STATUS_AT = [field.name for field in fields(RunRow)].index("status")
+_STATUSES = {status.value: status for status in Status}
+_FLAGS_AT = [[field.name for field in fields(RunRow)].index(name) for name in ("passed", "schema_valid")]
+
+
+def _run(row: Sequence[Any]) -> RunRow:
+    values = list(row)
+    values[_STATUS_AT] = _STATUSES[values[_STATUS_AT]]
+    for index in _FLAGS_AT:
+        if values[index] is not None:
+            values[index] = bool(values[index])
+    return RunRow(*values)
