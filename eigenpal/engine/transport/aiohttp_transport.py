@@ -21,12 +21,11 @@ from yarl import URL
 
 from eigenpal.engine.transport.address import Origin, split_url
 from eigenpal.engine.transport.framing import counted_chunks, response_headers
-from eigenpal.engine.transport.network import tls_failure
+from eigenpal.engine.transport.tls import shared_context, tls_failure
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
 from eigenpal.engine.transport.sockets import is_readable
-from eigenpal.engine.transport.tls import shared_context
 
 IDLE_SECONDS = 15.0  # the same as for lanes
 SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer

@@ -20,12 +20,6 @@ from eigenpal.engine.transport.port import FailureReason, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy
 from eigenpal.engine.transport.sockets import Resolver, TcpStream, connect, is_readable
 
-_TLS_ADVICE = {
-    "WRONG_VERSION_NUMBER": "it does not speak TLS on this port; is it plain http?",
-    "HTTP_REQUEST": "it does not speak TLS on this port; is it plain http?",
-    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection during the handshake",
-}
-
 
 class Network:
     """The network as one connection sees it; an async network backend of httpcore.
@@ -157,19 +151,3 @@ class NetworkStream:
         if info == "socket":
             return self._bottom.socket
         return None
-
-
-def tls_failure(error: BaseException, host: str | None) -> TransportFailure:
-    """Describe a handshake that failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        detail = f"the certificate of {host} is not trusted: {error.verify_message}"
-    elif isinstance(error, ssl.SSLError):
-        advice = _TLS_ADVICE.get(error.reason or "", (error.reason or "unknown reason").replace("_", " ").lower())
-        detail = f"no secure connection to {host}: {advice}"
-    else:
-        detail = f"no secure connection to {host}: it closed the connection during the handshake"
-    return TransportFailure("tls", sent=False, detail=detail)
-
-
-def _in_words(error: OSError) -> str:
-    return os.strerror(error.errno).lower() if error.errno else "unknown reason"

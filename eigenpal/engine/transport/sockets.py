@@ -46,28 +46,30 @@ class TcpStream(anyio.abc.ByteStream):
                 raise anyio.EndOfStream
             return data
 
-    async def send(self, item: bytes) -> None:
-        size = len(item)
-        try:
-            sent = self._send_some(item)
-            if sent < size:
-                rest = memoryview(item)
-                while sent < size:
-                    await anyio.wait_writable(self.socket)
-                    sent += self._send_some(rest[sent:])
-        except OSError as error:
-            raise anyio.BrokenResourceError from error
-        if size >= TURN_BYTES:
+    async def send(self, item: bytes | memoryview) -> None:
+        rest = memoryview(item)[self.send_now(item) :]
+        while rest:
+            await anyio.wait_writable(self.socket)
+            rest = rest[self.send_now(rest) :]
+        if len(item) >= TURN_BYTES:
             await anyio.lowlevel.checkpoint()
 
-    def _send_some(self, data: bytes | memoryview) -> int:
+    def send_now(self, item: bytes | memoryview) -> int:
+        """Send as much as the kernel takes at once; return how many bytes that was."""
         try:
-            return self.socket.send(data)
+            return self.socket.send(item)
         except (BlockingIOError, InterruptedError):
             return 0
+        except OSError as error:
+            raise anyio.BrokenResourceError from error
 
     async def send_eof(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether a read would return at once."""
+        return is_readable(self.socket.fileno())
 
     async def aclose(self) -> None:
         if self.socket.fileno() >= 0:

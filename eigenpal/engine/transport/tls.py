@@ -9,6 +9,7 @@ import os
 import ssl
 import threading
 
+from eigenpal.engine.transport.port import TransportFailure
 from eigenpal.errors import EigenpalInputError
 
 _Trust = tuple[bool | str, str | None, str | None, bool]
@@ -89,3 +90,22 @@ def _authorities() -> str | None:
     except ImportError:
         return None
     return certifi.where()
+
+
+_ADVICE = {
+    "WRONG_VERSION_NUMBER": "it does not speak TLS on this port; is it plain http?",
+    "HTTP_REQUEST": "it does not speak TLS on this port; is it plain http?",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS on this port; is it plain http?",
+}
+
+
+def tls_failure(error: BaseException, host: str | None) -> TransportFailure:
+    """Describe a handshake that failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        detail = f"the certificate of {host} is not trusted: {error.verify_message}"
+    elif isinstance(error, ssl.SSLError) and error.reason:
+        advice = _ADVICE.get(error.reason, error.reason.replace("_", " ").lower())
+        detail = f"no secure connection to {host}: {advice}"
+    else:
+        detail = f"no secure connection to {host}: it closed the connection during the handshake"
+    return TransportFailure("tls", sent=False, detail=detail)
