@@ -16,11 +16,11 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from .clock import Clock, ManualClock
-from .context import InputFile, RunCancelled, RunContext, RunFailed, Step
-from .faults import Fault, Faults
-from .recording import RecordedRequest, Recorder
-from .sandbox import Sandbox
+from eigenpal.sandbox.clock import Clock, ManualClock
+from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, Step
+from eigenpal.sandbox.faults import Fault, Faults
+from eigenpal.sandbox.recording import RecordedRequest, Recorder
+from eigenpal.sandbox.sandbox import Sandbox
 
 __all__ = [
     "Clock",

@@ -16,12 +16,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from .call import Call, Services, Tenant, json_answer
-from .faults import Faults, play
-from .multipart import too_large
-from .problems import Problem, envelope
-from .recording import RecordedRequest, Recorder
-from .routing import Router
+from eigenpal.sandbox.call import Call, Services, Tenant, json_answer
+from eigenpal.sandbox.faults import Faults, play
+from eigenpal.sandbox.multipart import too_large
+from eigenpal.sandbox.problems import Problem, envelope
+from eigenpal.sandbox.recording import RecordedRequest, Recorder
+from eigenpal.sandbox.routing import Router
 
 logger = logging.getLogger("eigenpal.sandbox")
 

@@ -10,15 +10,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .blobs import BlobFolder
-from .clock import Clock, milliseconds
-from .executor import Executor
-from .grammar import parse_integer
-from .ids import IdSource
-from .problems import not_found
-from .registry import Registry
-from .rows import RunRow
-from .store import Store
+from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.clock import Clock, milliseconds
+from eigenpal.sandbox.executor import Executor
+from eigenpal.sandbox.grammar import parse_integer
+from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.problems import not_found
+from eigenpal.sandbox.registry import Registry
+from eigenpal.sandbox.rows import RunRow
+from eigenpal.sandbox.store import Store
 
 MAX_PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 50

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 Clock: TypeAlias = Callable[[], datetime]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def wall_clock() -> datetime:
     """Return the present moment."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 class ManualClock:
@@ -29,7 +29,7 @@ class ManualClock:
     """
 
     def __init__(self, start: datetime | None = None) -> None:
-        self._moment = start or datetime(2026, 1, 1, tzinfo=timezone.utc)
+        self._moment = start or datetime(2026, 1, 1, tzinfo=UTC)
         if self._moment.tzinfo is None:
             raise ValueError("ManualClock needs a start with a time zone, such as datetime(2026, 1, 1, tzinfo=UTC).")
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class ManualClock:
 def milliseconds(moment: datetime) -> int:
     """Return a moment as whole milliseconds since 1970; a moment without a zone counts as UTC."""
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MILLISECOND
 
 

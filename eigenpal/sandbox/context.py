@@ -9,19 +9,19 @@ import json
 import mimetypes
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 
-from .blobs import BlobFolder, read_pieces
-from .clock import Clock, milliseconds
-from .grammar import safe_path
-from .ids import IdSource
-from .rows import FileRow, StepRow
-from .states import Event
-from .store import Store
+from eigenpal.sandbox.blobs import BlobFolder, read_pieces
+from eigenpal.sandbox.clock import Clock, milliseconds
+from eigenpal.sandbox.grammar import safe_path
+from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.rows import FileRow, StepRow
+from eigenpal.sandbox.states import Event
+from eigenpal.sandbox.store import Store
 
 ArtifactData: TypeAlias = bytes | str | Path | Iterable[bytes]
 Result = TypeVar("Result")
@@ -160,7 +160,7 @@ class RunContext:
         self.checkpoint()
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self) -> Generator[None]:
         """Show the run as `waiting` inside the block, as it is while a human or a tool has to answer."""
         self.checkpoint()
         self._store.advance(self.run_id, Event.PAUSE, self._now())
@@ -173,7 +173,7 @@ class RunContext:
     # Steps
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
+    def step(self, name: str) -> Generator[Step]:
         """Record a step: when it began and ended, its output, its error. Beginning one is a checkpoint.
 
         Args:

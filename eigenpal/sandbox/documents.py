@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .clock import timestamp
-from .registry import Automation, Release
-from .rows import FileRow, RunRow, StepRow
-from .states import Status
+from eigenpal.sandbox.clock import timestamp
+from eigenpal.sandbox.registry import Automation, Release
+from eigenpal.sandbox.rows import FileRow, RunRow, StepRow
+from eigenpal.sandbox.states import Status
 
 Document = dict[str, Any]
 

@@ -14,17 +14,19 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from .blobs import BlobFolder
-from .clock import Clock, milliseconds
-from .context import InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
-from .ids import IdSource
-from .registry import Release
-from .rows import RunRow
-from .states import NOT_STARTED, Event, InvalidTransition, Status
-from .store import Store
+from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.clock import Clock, milliseconds
+from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
+from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.json_values import is_object
+from eigenpal.sandbox.registry import Release
+from eigenpal.sandbox.rows import RunRow
+from eigenpal.sandbox.states import NOT_STARTED, Event, InvalidTransition, Status
+from eigenpal.sandbox.store import Store
 
 logger = logging.getLogger("eigenpal.sandbox")
 
@@ -168,28 +170,24 @@ class Executor:
             if self._stopping:
                 raise
             return Event.CANCEL, {"error": CANCELLED}
-        except BaseException as error:  # whatever a workflow raises is the end of its run only
+        except BaseException as error:  # noqa: BLE001 - whatever a workflow raises is the end of its run only
             return Event.FAIL, _failure(flight.context, error)
 
     async def _pause(self, flight: _Flight) -> None:
         seconds = self._latency()
         if seconds > 0:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(flight.cancelled.wait(), seconds)
-            except asyncio.TimeoutError:
-                pass
         flight.context.checkpoint()
 
     async def _call(self, flight: _Flight) -> Any:
         function, context = flight.release.function, flight.context
-        if not flight.release.is_async:
-            result = await self._in_thread(flight, lambda: function(context))
-            if not isinstance(result, Awaitable):
-                return result
-        else:
-            result = function(context)
+        called: Callable[[], object] = lambda: function(context)  # noqa: E731 - shared by both ways to call it
+        result = called() if flight.release.is_async else await self._in_thread(flight, called)
+        if not isinstance(result, Awaitable):
+            return result
         # A task of its own: cancelling the run must not cancel what comes after the function.
-        flight.call = asyncio.ensure_future(_await(result))
+        flight.call = asyncio.ensure_future(_await(cast("Awaitable[object]", result)))
         try:
             return await flight.call
         finally:
@@ -212,7 +210,7 @@ class Executor:
             result, error = None, None
             try:
                 result = variables.run(call)
-            except BaseException as raised:
+            except BaseException as raised:  # noqa: BLE001 - all of it travels to the loop
                 # A future refuses StopIteration, and would treat these as its own.
                 wrapped = isinstance(raised, (StopIteration, asyncio.CancelledError, SystemExit, KeyboardInterrupt))
                 error = RunFailed(describe(raised)) if wrapped else raised
@@ -272,19 +270,19 @@ class Executor:
         return milliseconds(self._clock())
 
 
-async def _await(awaitable: Awaitable[Any]) -> Any:
+async def _await(awaitable: Awaitable[object]) -> object:
     try:
         return await awaitable
     except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
         raise RunFailed(describe(error)) from error
 
 
-def _output(value: Any) -> str | None:
+def _output(value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if not is_object(value):
         raise RunFailed(f"The function returned {type(value).__name__}; the output of a run is a JSON object (a dict).")
-    return to_json(dict(value), "The output")
+    return to_json(value, "The output")
 
 
 def _failure(context: RunContext, error: BaseException) -> dict[str, Any]:

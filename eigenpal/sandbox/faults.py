@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from starlette.types import Message, Receive, Scope, Send
 
-from .problems import Problem, code_of, envelope
+from eigenpal.sandbox.problems import Problem, code_of, envelope
 
 Drop: TypeAlias = Literal["on_accept", "before_body", "after_body", "after_handling", "mid_response"]
 Kind: TypeAlias = Literal["bad_json", "html", "empty", "trickle"]
@@ -94,13 +94,14 @@ class Faults:
         Args:
             route: Path, or a pattern as in `fnmatch`, such as `/api/v1/runs/*`; any path unless given.
             method: HTTP method; any unless given.
-            status: Answer with this status instead of serving the request; with an error envelope unless `body` is given.
+            status: Answer with this status instead of serving, and with an error envelope unless `body` is given.
             times: How often; None for ever.
             after: How many fitting requests are served before.
             retry_after: Value of the Retry-After header: seconds, or an HTTP date.
             headers: More headers of that answer.
             body: Its body: bytes, text, or any JSON.
-            delay: Seconds to wait first; alone, the request is then served as usual. For `trickle`, seconds between pieces.
+            delay: Seconds to wait first; alone, the request is then served as usual. For `trickle`, the seconds
+                between two pieces.
             drop: Close the connection: `on_accept` before anything is read (any route), `before_body` after the request
                 head, `after_body` with nothing done, `after_handling` with the request done but not answered,
                 `mid_response` half-way through the answer's body.

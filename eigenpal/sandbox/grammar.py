@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
-from .clock import milliseconds
-from .problems import invalid
+from eigenpal.sandbox.clock import milliseconds
+from eigenpal.sandbox.problems import invalid
+from eigenpal.sandbox.rows import Kind
 
-_KINDS = {"workflows": "workflow", "agents": "agent"}
+_KINDS: Mapping[str, Kind] = {"workflows": "workflow", "agents": "agent"}
 _RELEASE = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _RANGE = re.compile(r"(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?\.x")
 _RELATIVE = re.compile(r"now\(\)(?:\s*-\s*(\d{1,9})([smhdw]))?")
@@ -31,7 +32,7 @@ def is_slug(name: str) -> bool:
     return _SLUG.fullmatch(name) is not None
 
 
-def parse_target(target: object) -> tuple[str, str]:
+def parse_target(target: object) -> tuple[Kind, str]:
     """Return kind (`workflow` or `agent`) and name of a target.
 
     Args:
@@ -91,7 +92,7 @@ def parse_moment(text: str, field: str, now: datetime) -> int:
             return milliseconds(now - timedelta(**{_UNITS[relative[2]]: int(relative[1])}))
         # In a query an unencoded plus arrives as a space; the zone +02:00 is the only place a plus can stand.
         moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text)
-        return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
+        return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         hint = "Use ISO-8601 such as 2026-06-14T00:00:00Z, now(), or now()-7d with one of the units s, m, h, d, w."
         raise invalid(field, f"The time {text!r} is not understood.", hint=hint) from None

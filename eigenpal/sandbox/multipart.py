@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from .blobs import Blob, BlobFolder, BlobWriter
-from .context import guess_type
-from .problems import Problem, invalid
+from eigenpal.sandbox.blobs import Blob, BlobFolder, BlobWriter
+from eigenpal.sandbox.context import guess_type
+from eigenpal.sandbox.problems import Problem, invalid
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -38,8 +38,8 @@ class FilePart:
 class Form:
     """A multipart body: its text parts by name, its files in order."""
 
-    texts: dict[str, str] = field(default_factory=dict)
-    files: list[FilePart] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict[str, str])
+    files: list[FilePart] = field(default_factory=list[FilePart])
 
 
 def too_large(limit: int) -> Problem:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from .context import RunContext
-from .grammar import in_range, is_slug, release_of, slug_key
-from .ids import derived_id
-from .problems import Problem, not_found
+from eigenpal.sandbox.context import RunContext
+from eigenpal.sandbox.grammar import in_range, is_slug, release_of, slug_key
+from eigenpal.sandbox.ids import derived_id
+from eigenpal.sandbox.problems import Problem, not_found
+from eigenpal.sandbox.rows import Kind
+from eigenpal.sandbox.yaml_text import to_yaml
 
 RunFunction: TypeAlias = Callable[[RunContext], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
 Admission: TypeAlias = Callable[[Mapping[str, Any]], str | None]
-Kind: TypeAlias = Literal["workflow", "agent"]
 
 _ID_PREFIXES: Mapping[Kind, tuple[str, str]] = {"workflow": ("wf", "wfh"), "agent": ("awf", "awfv")}
 
@@ -63,7 +63,7 @@ class Automation:
     api_enabled: bool
     created_at: int
     updated_at: int
-    releases: dict[str, Release] = field(default_factory=dict)
+    releases: dict[str, Release]
 
     def newest_first(self) -> list[Release]:
         """Return the versions, highest number first."""
@@ -227,28 +227,3 @@ def require_api_trigger(automation: Automation) -> None:
     if not automation.api_enabled:
         message = f"The API trigger of the {automation.kind} {automation.slug!r} is off."
         raise Problem(403, message, code="api_trigger_disabled")
-
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ /-]*")
-_RESERVED = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-
-
-def to_yaml(value: Any, indent: str = "") -> str:
-    """Return JSON-like data as block YAML; texts that YAML could misread are quoted as JSON, which YAML accepts."""
-    if isinstance(value, Mapping) and value:
-        return "".join(f"{indent}{_scalar(str(key))}:{_nested(item, indent)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)) and value:
-        return "".join(f"{indent}-{_nested(item, indent)}" for item in value)
-    return f"{indent}{_scalar(value)}\n"
-
-
-def _nested(value: Any, indent: str) -> str:
-    if isinstance(value, (Mapping, list, tuple)) and value:
-        return "\n" + to_yaml(value, indent + "  ")
-    return f" {_scalar(value)}\n"
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _RESERVED and value == value.strip():
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -6,14 +6,14 @@ Segments are matched before they are percent-decoded, so an encoded slash stays 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import unquote
 
 from starlette.responses import Response
 
-from .call import Call
-from .problems import Problem, not_found
+from eigenpal.sandbox.call import Call
+from eigenpal.sandbox.problems import Problem, not_found
 
 Operation: TypeAlias = Callable[[Call], Awaitable[Response]]
 
@@ -35,12 +35,14 @@ class Route:
     name: str
 
 
-@dataclass(slots=True)
 class _Node:
-    literals: dict[str, _Node] = field(default_factory=dict)
-    parameter: _Node | None = None
-    rest: _Node | None = None
-    routes: dict[str, tuple[Route, Sequence[str]]] = field(default_factory=dict)
+    """A place in the tree of paths."""
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.rest: _Node | None = None
+        self.routes: dict[str, tuple[Route, Sequence[str]]] = {}
 
 
 class Router:
@@ -57,7 +59,8 @@ class Router:
                 self._add(prefix, route)
 
     def _add(self, prefix: str, route: Route) -> None:
-        node, names = self._root, []
+        node = self._root
+        names: list[str] = []
         for segment in (prefix + route.path).strip("/").split("/"):
             if segment.endswith(":path}"):
                 names.append(segment[1:-6])
@@ -79,7 +82,8 @@ class Router:
         Raises:
             Problem: 404, no such path; 405, no such method there.
         """
-        node, values = self._root, []
+        node = self._root
+        values: list[str] = []
         segments = raw_path.lstrip("/").split("/")
         for index, segment in enumerate(segments):
             literal = node.literals.get(segment)

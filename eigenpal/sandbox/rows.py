@@ -7,8 +7,11 @@ Moments are milliseconds since 1970.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from .states import TERMINAL, Status
+from eigenpal.sandbox.states import TERMINAL, Status
+
+Kind: TypeAlias = Literal["workflow", "agent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class RunRow:
     sequence: int
     id: str
     tenant: str
-    kind: str
+    kind: Kind
     status: Status
     source_id: str
     source_name: str

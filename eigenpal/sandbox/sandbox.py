@@ -8,25 +8,20 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+import anyio
 import anyio.to_thread
-from starlette.types import ASGIApp
 
-from .application import Application
-from .blobs import BlobFolder
-from .call import Services, Tenant
-from .clock import Clock, milliseconds, wall_clock
-from .executor import Executor
-from .faults import Faults
-from .ids import IdSource, derived_id
-from .invoices import extract_invoice
-from .operations import GENERATION_07
-from .recording import Recorder
-from .registry import Admission, Registry, RunFunction
-from .routing import Router
-from .server import ServerThread
-from .store import Store
+from eigenpal.sandbox.call import Tenant
+from eigenpal.sandbox.clock import Clock, milliseconds, wall_clock
+from eigenpal.sandbox.faults import Faults
+from eigenpal.sandbox.hosting import Hosting, Settings
+from eigenpal.sandbox.ids import IdSource, derived_id
+from eigenpal.sandbox.invoices import extract_invoice
+from eigenpal.sandbox.recording import Recorder
+from eigenpal.sandbox.registry import Admission, Registry, RunFunction
+from eigenpal.sandbox.server import ServerThread
 
 MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them; above this it is surely a mistake
 MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
@@ -75,19 +70,26 @@ class Sandbox:
         self.run_latency = run_latency
         self._port = port
         self._data = None if data is None else Path(data)
-        self._clock = clock or wall_clock
-        self._max_body_bytes = max_body_bytes
-        self._max_running = max_running
-        self._ids = IdSource(seed)
-        self._registry = Registry(lambda _: milliseconds(self._clock()))
+        now = clock or wall_clock
+        self._registry = Registry(lambda _: milliseconds(now()))
         self._tenants: dict[str, Tenant] = {}
+        self._settings = Settings(
+            registry=self._registry,
+            tenant_of=self._tenants.get,
+            faults=self.faults,
+            recorder=self.requests,
+            ids=IdSource(seed),
+            clock=now,
+            latency=lambda: self.run_latency,
+            max_body_bytes=max_body_bytes,
+            max_running=max_running,
+        )
         self._api_key = self.add_key(DEFAULT_TENANT, api_key)
         self._server: ServerThread | None = None
-        self._hosted: _Hosted | None = None
+        self._hosting: Hosting | None = None
         self._temporary: Path | None = None
-        self.workflow(
-            "extract-invoice", version="1.0.0", inputs={"invoice": {"type": "file"}}, steps=extract_invoice.STEPS
-        )(extract_invoice.run)
+        invoice = {"invoice": {"type": "file", "description": "The invoice, a PDF or a text file."}}
+        self.workflow("extract-invoice", inputs=invoice, steps=extract_invoice.STEPS)(extract_invoice.run)
 
     # Life
 
@@ -104,9 +106,9 @@ class Sandbox:
         if folder is None:
             folder = self._temporary = Path(tempfile.mkdtemp(prefix="eigenpal-sandbox-"))
         try:
-            self._hosted = _Hosted(self, folder)
+            self._hosting = Hosting(self._settings, folder)
             self._server = ServerThread(
-                self._hosted, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
+                self._hosting, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
             )
         except BaseException:
             self._remove_temporary()
@@ -114,7 +116,7 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop the server; runs in flight fail. Safe to call when it isn't running."""
-        server, self._server, self._hosted = self._server, None, None
+        server, self._server, self._hosting = self._server, None, None
         if server is not None:
             server.stop()
         self._remove_temporary()
@@ -124,7 +126,7 @@ class Sandbox:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -133,7 +135,7 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    async def __aenter__(self) -> Sandbox:
+    async def __aenter__(self) -> Self:
         await anyio.to_thread.run_sync(self.start)
         return self
 
@@ -295,9 +297,9 @@ class Sandbox:
             RuntimeError: The sandbox is not running.
             KeyError: It has no such run.
         """
-        if self._hosted is None:
+        if self._hosting is None:
             raise RuntimeError("This sandbox is not running.")
-        store = self._hosted.store
+        store = self._hosting.store
         if store.run(run_id) is None:
             raise KeyError(run_id)
         store.update_run(
@@ -313,57 +315,3 @@ class Sandbox:
     def __repr__(self) -> str:
         state = f"running at {self.url}" if self._server is not None else "stopped"
         return f"<Sandbox {state}, data={'temporary' if self._data is None else str(self._data)!r}>"
-
-
-class _Hosted:
-    """What lives exactly as long as the server runs. Reads the sandbox's own parts, hence here."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._sandbox = sandbox
-        self._stopping = False
-        self.store = Store(folder / "sandbox.sqlite3")
-        self._blobs = BlobFolder(folder / "blobs")
-
-    async def open(self) -> ASGIApp:
-        """Take up the state of the data folder and return the application."""
-        sandbox = self._sandbox
-        now = milliseconds(sandbox._clock())
-        self.store.fail_interrupted(now)
-        self._blobs.keep_only(self.store.blobs())
-        sandbox._registry.date(lambda release_id: self.store.first_seen(release_id, milliseconds(sandbox._clock())))
-        self._executor = Executor(
-            store=self.store,
-            blobs=self._blobs,
-            ids=sandbox._ids,
-            clock=sandbox._clock,
-            latency=lambda: sandbox.run_latency,
-            max_running=sandbox._max_running,
-        )
-        services = Services(
-            store=self.store,
-            blobs=self._blobs,
-            registry=sandbox._registry,
-            executor=self._executor,
-            ids=sandbox._ids,
-            clock=sandbox._clock,
-            stopping=lambda: self._stopping,
-        )
-        return Application(
-            router=Router({"/api/v1": GENERATION_07}),
-            services=services,
-            tenant_of=sandbox._tenants.get,
-            faults=sandbox.faults,
-            recorder=sandbox.requests,
-            max_body_bytes=sandbox._max_body_bytes,
-        )
-
-    async def end_work(self) -> None:
-        """End the runs in flight."""
-        self._stopping = True
-        await self._executor.stop()
-
-    async def close(self) -> None:
-        """Close the store."""
-        self._sandbox._registry.date(lambda _: milliseconds(self._sandbox._clock()))
-        self.store.close()

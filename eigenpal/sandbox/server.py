@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 import uvicorn
@@ -31,6 +32,7 @@ class Hosted(Protocol):
 
     async def open(self) -> ASGIApp:
         """Open what the application needs and return the application."""
+        ...
 
     async def end_work(self) -> None:
         """End background work; requests may still be waiting for it."""
@@ -44,9 +46,9 @@ class _Protocol(HTTPProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.access_log = False
-        refuse: Callable[[], bool] = self.app_state["refuse"]
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
+        refuse = cast("Callable[[], bool]", self.app_state["refuse"])
         if refuse():
             transport.abort()
 
@@ -61,7 +63,7 @@ class _Uvicorn(uvicorn.Server):
             await self.on_tick(0)
             try:
                 await asyncio.wait_for(stop.wait(), DATE_SECONDS)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
         for server in self.servers:
             server.close()
@@ -100,7 +102,7 @@ class ServerThread:
     def __init__(self, hosted: Hosted, *, host: str, port: int, refuse: Callable[[], bool]) -> None:
         self._hosted = hosted
         self._refuse = refuse
-        # asyncio switches Nagle's algorithm off only for sockets that say they are TCP; with it, polls would take 40 ms.
+        # asyncio switches Nagle's algorithm off only where a socket says it is TCP; with it, polls would take 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,10 +120,8 @@ class ServerThread:
     def stop(self) -> None:
         """Stop; returns when thread, loop and sockets are gone. Safe to call twice."""
         if self._thread.is_alive():
-            try:
+            with suppress(RuntimeError):  # the loop was closed between the two lines
                 self._loop.call_soon_threadsafe(self._stop.set)
-            except RuntimeError:  # closed between the two lines
-                pass
             self._thread.join()
 
     def _run(self) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from .blobs import BlobFolder
-from .multipart import FilePart, Form, parse_json, read_form, read_json
-from .problems import Problem, invalid
+from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.json_values import is_list, is_object
+from eigenpal.sandbox.multipart import FilePart, Form, parse_json, read_form, read_json
+from eigenpal.sandbox.problems import Problem, invalid
 
 _TEXT_PARTS = frozenset({"target", "input", "overrides", "metadata", "_json", "_overrides", "_metadata"})
 _FILE_PREFIX = "files."
@@ -99,7 +100,7 @@ def _from_form(form: Form) -> StartRequest:
 
 
 def _from_json(body: Any) -> StartRequest:
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise invalid("<root>", "The body must be a JSON object.")
     arguments = dict(_object(body.get("input"), "body.input") or {})
     older_overrides, older_metadata = arguments.pop("_overrides", None), arguments.pop("_metadata", None)
@@ -118,10 +119,10 @@ def _first(body: Mapping[str, Any], names: Sequence[str], otherwise: Any) -> Any
     return next((body[name] for name in names if body.get(name) is not None), otherwise)
 
 
-def _object(value: Any, field: str) -> Mapping[str, Any] | None:
-    if value is not None and not isinstance(value, dict):
-        raise invalid(field, "This must be a JSON object.")
-    return value
+def _object(value: object, field: str) -> Mapping[str, Any] | None:
+    if value is None or is_object(value):
+        return value
+    raise invalid(field, "This must be a JSON object.")
 
 
 def _overrides(value: Any) -> Mapping[str, Any] | None:
@@ -130,7 +131,7 @@ def _overrides(value: Any) -> Mapping[str, Any] | None:
         return None
     steps = _object(overrides.get("steps"), "body.overrides.steps") or {}
     for name, output in steps.items():
-        if not isinstance(output, dict):
+        if not is_object(output):
             raise invalid(f"body.overrides.steps.{name}", "The output that replaces a step must be a JSON object.")
     return overrides
 
@@ -138,9 +139,9 @@ def _overrides(value: Any) -> Mapping[str, Any] | None:
 def _references(value: Any) -> list[FileReference]:
     references: list[FileReference] = []
     for input_name, item in (_object(value, "body.files") or {}).items():
-        for one in item if isinstance(item, list) else [item]:
+        for one in item if is_list(item) else [item]:
             field = f"body.files.{input_name}"
-            if not isinstance(one, dict) or not isinstance(one.get("fileId"), str):
+            if not is_object(one) or not isinstance(one.get("fileId"), str):
                 raise invalid(field, "A file reference is an object with a fileId.")
             names = [one.get("filename"), one.get("mimeType")]
             if not all(name is None or isinstance(name, str) for name in names):

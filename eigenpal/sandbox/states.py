@@ -18,10 +18,10 @@ queue. An ended run never moves again: terminal states have no row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """States of a run, named as on the wire."""
 
     CREATED = "created"
@@ -35,7 +35,7 @@ class Status(str, Enum):
     REJECTED = "rejected"
 
 
-class Event(str, Enum):
+class Event(StrEnum):
     """What can happen to a run."""
 
     ENQUEUE = "enqueue"

@@ -1,4 +1,4 @@
-"""The state of the sandbox in one SQLite file: runs, their files, steps and trace events. The only module that speaks SQL.
+"""The state of the sandbox in one SQLite file: runs, files, steps, trace events. The only module that speaks SQL.
 
 One connection and one lock: every call takes well under a millisecond, and may come from any thread. Bytes of files
 live in the blob folder, not here.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .rows import FileRow, RunRow, StepRow
-from .states import TERMINAL, Event, Status, after
+from eigenpal.sandbox.rows import FileRow, RunRow, StepRow
+from eigenpal.sandbox.states import TERMINAL, Event, Status, after
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -51,7 +51,7 @@ INTERRUPTED = "The sandbox stopped while this run was in flight; start it again.
 Row = TypeVar("Row", RunRow, FileRow, StepRow)
 
 
-def _columns(kind: type[RunRow] | type[FileRow] | type[StepRow]) -> str:
+def _columns(kind: type[RunRow | FileRow | StepRow]) -> str:
     return ", ".join(field.name for field in fields(kind))
 
 
@@ -135,7 +135,7 @@ class Store:
             self._connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -1,4 +1,4 @@
-"""Numbers and currencies as invoices write them: `1,234.56`, `1.234,56`, `1 234,56`, `1'234.56`, `(12.50)`, `€ 9,-`. Pure.
+"""Numbers and currencies as invoices write them: `1,234.56`, `1.234,56`, `1 234,56`, `(12.50)`, `€ 9,-`. Pure.
 
 Which mark is the decimal one is decided once for a whole document, because a lone `1.234` says nothing by itself.
 """
@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-_CODES = "EUR USD GBP CHF JPY CNY CAD AUD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY INR BRL MXN ZAR SGD HKD KRW ILS AED SAR THB"
-CURRENCY_CODES = frozenset(_CODES.split())
+CURRENCY_CODES = frozenset(
+    "EUR USD GBP CHF JPY CNY CAD AUD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY INR BRL MXN ZAR SGD HKD KRW".split()
+)
 
 _SIGNS = {
     "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "R$": "BRL", "HK$": "HKD", "S$": "SGD",

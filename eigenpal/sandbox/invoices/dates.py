@@ -6,6 +6,7 @@ Whether the month comes first in numeric dates is decided once for a whole docum
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 
 # Beginnings that are enough to tell the month, in English, German, French, Spanish, Italian and Dutch.
@@ -70,10 +71,8 @@ def find_date(text: str, *, month_first: bool) -> date | None:
 
 
 def _add(found: list[tuple[int, date]], start: int, year: int, month: int, day: int) -> None:
-    try:
+    with suppress(ValueError):
         found.append((start, date(year, month, day)))
-    except ValueError:
-        pass
 
 
 def _year(text: str) -> int:

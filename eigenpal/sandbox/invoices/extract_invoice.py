@@ -10,8 +10,8 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from ..context import InputFile, RunContext, RunFailed
-from .parser import NotAnInvoice, parse_invoice
+from eigenpal.sandbox.context import InputFile, RunContext, RunFailed
+from eigenpal.sandbox.invoices.parser import NotAnInvoice, parse_invoice
 
 STEPS = ("read", "extract", "export")
 _EXPECTED_INPUTS = ("invoice", "contract")
@@ -92,8 +92,8 @@ def _extract(text: str) -> dict[str, Any]:
 
 def _csv(invoice: Mapping[str, Any]) -> str:
     target = io.StringIO()
-    writer = csv.DictWriter(target, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(target, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for item in invoice.get("line_items") or []:
-        writer.writerow(item)
+    rows: list[dict[str, Any]] = invoice.get("line_items") or []
+    writer.writerows(rows)
     return target.getvalue()

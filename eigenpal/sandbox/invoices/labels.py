@@ -36,7 +36,8 @@ NUMBER = _words(
 ISSUE_DATE = _words(
     r"(?:date of issue|issue date|date issued|issued(?: on)?|invoice date|billing date|dated|tax point)",
     r"(?:rechnungsdatum|ausstellungsdatum|belegdatum|datum der rechnung)",
-    r"(?:date de (?:la )?facture|date de facturation|date d['’][ée]mission|fecha de (?:la )?factura|fecha de emisi[óo]n)",
+    r"(?:date de (?:la )?facture|date de facturation|date d['’][ée]mission)",
+    r"(?:fecha de (?:la )?factura|fecha de emisi[óo]n)",
     r"(?:data (?:di )?(?:fattura|emissione)|factuurdatum)",
     r"(?:date|datum|fecha|data)",
 )
@@ -55,14 +56,16 @@ SELLER = _words(
 )
 
 BUYER = _words(
-    r"(?:bill(?:ed)? to|invoiced? to|sold to|buyer|customer|client|recipient|attention|attn\.?|to)(?! no\b| id\b| number| ref)",
+    r"(?:bill(?:ed)? to|invoiced? to|sold to|buyer|customer|client|recipient|attention|attn\.?|to)"
+    r"(?! no\b| id\b| number| ref)",
     r"(?:rechnung an|rechnungsempf[äa]nger|rechnungsadresse|kunde|k[äa]ufer|empf[äa]nger|auftraggeber)",
     r"(?:factur[ée] [àa]|destinataire|acheteur|facturar a|facturado a|cliente|comprador|destinatario)",
     r"(?:intestato a|spett\.?(?:le)?|cessionario|klant|factuur aan|factureren aan|koper)",
 )
 
 SUBTOTAL = _words(
-    r"(?:sub[- ]?total|net (?:total|amount)|total net|total (?:excl\.?|excluding|before|without) (?:vat|tax|gst)|taxable amount)",
+    r"(?:sub[- ]?total|net (?:total|amount)|total net|taxable amount)",
+    r"total (?:excl\.?|excluding|before|without) (?:vat|tax|gst)",
     r"(?:zwischensumme|netto(?:betrag|summe|gesamtbetrag)?|summe netto|gesamt netto|gesamtbetrag netto)",
     r"(?:sous[- ]total|total (?:net )?h\.?t\.?|montant h\.?t\.?|base imponible|subtotal|total neto|importe neto)",
     r"(?:imponibile|totale (?:netto|imponibile)|subtotale|subtotaal|totaal excl\.? btw|netto totaal)",
@@ -79,9 +82,11 @@ TAX = _words(
 )
 
 TOTAL_STRONG = _words(
-    r"(?:grand total|total (?:amount )?(?:due|payable|to pay)|amount (?:due|payable)|balance due|invoice total|total invoice|please pay)",
+    r"(?:grand total|total (?:amount )?(?:due|payable|to pay)|amount (?:due|payable)|balance due)",
+    r"(?:invoice total|total invoice|please pay)",
     r"(?:total (?:incl\.?|including|inc\.?) (?:vat|tax|gst)|total amount)",
-    r"(?:gesamtbetrag|gesamtsumme|endbetrag|rechnungsbetrag|zahlbetrag|zu zahlen(?:der betrag)?|brutto(?:betrag|summe)?|summe brutto)",
+    r"(?:gesamtbetrag|gesamtsumme|endbetrag|rechnungsbetrag|zahlbetrag|zu zahlen(?:der betrag)?)",
+    r"(?:brutto(?:betrag|summe)?|summe brutto)",
     r"(?:total t\.?t\.?c\.?|net [àa] payer|montant t\.?t\.?c\.?|total a pagar|importe total|total factura)",
     r"(?:totale (?:da pagare|documento|fattura|dovuto)|te betalen|totaal (?:incl\.? btw|te betalen))",
 )
@@ -110,7 +115,8 @@ COLUMNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         _words(
             r"(?:unit (?:price|cost|rate)|price(?: per unit|/unit| each)?|rate|each|cost|hourly rate)",
             r"(?:einzelpreis|st[üu]ckpreis|preis|e-?preis|ep|satz|stundensatz)",
-            r"(?:prix(?: unitaire| unit\.?)?|p\.?u\.?(?: h\.?t\.?)?|precio(?: unitario| unit\.?)?|prezzo(?: unitario)?|stuksprijs|prijs|tarief)",
+            r"(?:prix(?: unitaire| unit\.?)?|p\.?u\.?(?: h\.?t\.?)?|precio(?: unitario| unit\.?)?)",
+            r"(?:prezzo(?: unitario)?|stuksprijs|prijs|tarief)",
         ),
     ),
     (

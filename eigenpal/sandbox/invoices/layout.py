@@ -1,4 +1,4 @@
-"""A document as lines of cells: what stands apart on a line by two spaces, a tab or a bar is a cell of its own. Pure."""
+"""A document as lines of cells: what stands apart by two spaces, a tab or a bar is a cell of its own. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def read_lines(text: str) -> list[Line]:
 
 
 def _tabbed(raw: str) -> list[Cell]:
-    cells, start = [], 0
+    cells: list[Cell] = []
+    start = 0
     for piece in raw.split("\t"):
         if piece.strip():
             cells.append(Cell(piece.strip(), start, start + len(piece)))

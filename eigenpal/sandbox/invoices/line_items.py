@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import combinations
 
-from . import labels
-from .amounts import Amount, NumberStyle
-from .layout import Cell, Line
+from eigenpal.sandbox.invoices import labels
+from eigenpal.sandbox.invoices.amounts import Amount, NumberStyle
+from eigenpal.sandbox.invoices.layout import Cell, Line
 
 CENT = Decimal("0.01")
 _ENDS = (labels.SUBTOTAL, labels.TAX, labels.TOTAL_STRONG, labels.TOTAL, labels.OTHER_TOTALS)
 _INLINE = re.compile(
-    r"^[-*•]?\s*(?P<quantity>\d+(?:[.,]\d+)?)\s*[x×]\s+(?P<what>.*?)\s*(?:@|à|a|at|zu|je|-|:)\s*(?P<rest>\D{0,4}\d.*)$"
+    r"^[-*•]?\s*(?P<quantity>\d+(?:[.,]\d+)?)\s*[x\u00d7]\s+(?P<what>.*?)\s*(?:@|à|a|at|zu|je|-|:)\s*(?P<rest>\D{0,4}\d.*)$"
 )
 _POSITION = re.compile(r"^\d{1,3}[.)]?\s+(?=\D)")
 
@@ -69,7 +69,7 @@ def table_head(line: Line) -> Mapping[str, Cell] | None:
 
 
 def _words_as_cells(line: Line) -> Sequence[Cell]:
-    """Split a head with single spaces between its columns: at every place where the rest begins with a column's name."""
+    """Split a head whose columns stand one space apart: wherever the rest begins with the name of a column."""
     starts = [match.start() for match in re.finditer(r"\S+", line.text)]
     marks = [start for start in starts if any(label.match(line.text[start:]) for _, label in labels.COLUMNS[2:-1])]
     merged: list[int] = []
@@ -137,36 +137,30 @@ def _numbers(line: Line, style: NumberStyle) -> list[Amount]:
 
 def _row(line: Line, columns: Mapping[str, Cell], style: NumberStyle) -> LineItem | None:
     numbers = [amount for amount in _numbers(line, style) if not amount.percent]
-    if not numbers or not any(amount.precise for amount in numbers) and len(numbers) < 2:
+    if not numbers or (not any(amount.precise for amount in numbers) and len(numbers) < 2):
         return None
     triple = _product(numbers)
     if triple is not None:
-        quantity, price, total = triple
+        first, second, total = triple
         if (
             "quantity" in columns
             and "unit_price" in columns
             and columns["unit_price"].start < columns["quantity"].start
         ):
-            quantity, price = price, quantity
-        description = _description(line, (quantity, price, total), numbers)
-        return LineItem(description, quantity.value, price.value, total.value)
+            first, second = second, first
+        return LineItem(_description(line, triple, numbers), first.value, second.value, total.value)
     placed = _place(numbers, columns)
-    total = placed.get("amount")
-    price = placed.get("unit_price")
-    if total is None and price is None:
+    if "amount" not in placed and "unit_price" not in placed:
         return None
-    quantity = placed.get("quantity")
-    used = tuple(amount for amount in (quantity, price, total) if amount is not None)
+    used = [placed[name] for name in ("quantity", "unit_price", "amount") if name in placed]
+    values = {name: amount.value for name, amount in placed.items()}
     return LineItem(
-        _description(line, used, numbers),
-        None if quantity is None else quantity.value,
-        None if price is None else price.value,
-        None if total is None else total.value,
+        _description(line, used, numbers), values.get("quantity"), values.get("unit_price"), values.get("amount")
     )
 
 
 def _product(numbers: Sequence[Amount]) -> tuple[Amount, Amount, Amount] | None:
-    """Return three numbers of a row, from left to right, where the first two multiply to the third; the rightmost such."""
+    """Return three numbers of a row, left to right, where the first two multiply to the third; the rightmost such."""
     for first, second, third in sorted(combinations(numbers, 3), key=lambda three: three[2].start, reverse=True):
         if third.precise or (second.precise is False and first.value != 1):
             product = (first.value * second.value).quantize(CENT, ROUND_HALF_UP)
@@ -192,16 +186,16 @@ def _place(numbers: Sequence[Amount], columns: Mapping[str, Cell]) -> dict[str, 
 
 
 def _description(line: Line, used: Sequence[Amount], numbers: Sequence[Amount]) -> str:
-    """Return the text of a row before its first number; when the row begins with numbers, the text between or behind."""
+    """Return the text of a row before its first number; of a row that begins with numbers, the text behind."""
     first = min(amount.start for amount in used)
     left = line.text[:first]
-    # A unit or a number of the row that nobody used, such as "19 %" or "h", stands between the numbers: not part of this.
+    # What stands between the numbers, such as "19 %" or "h", is a unit or a rate and no part of the description.
     text = _POSITION.sub("", left.strip(" |.-*•\t"))
     if not re.search(r"[^\W\d_]{2,}", text):
         rest = line.text[first:]
         for amount in numbers:
             rest = rest.replace(line.text[amount.start : amount.end], "\n", 1)
-        text = max((piece.strip(" |x×@=\t") for piece in rest.split("\n")), key=len, default="")
+        text = max((piece.strip(" |x\u00d7@=\t") for piece in rest.split("\n")), key=len, default="")
     return re.sub(r"\s{2,}", " ", text).strip(" |:")
 
 

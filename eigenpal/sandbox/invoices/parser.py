@@ -12,11 +12,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from . import labels
-from .amounts import NumberStyle, currency_of
-from .dates import find_date, month_first
-from .layout import Cell, Line, read_lines
-from .line_items import CENT, LineItem, read_line_items
+from eigenpal.sandbox.invoices import labels
+from eigenpal.sandbox.invoices.amounts import NumberStyle, currency_of
+from eigenpal.sandbox.invoices.dates import find_date, month_first
+from eigenpal.sandbox.invoices.layout import Cell, Line, read_lines
+from eigenpal.sandbox.invoices.line_items import CENT, LineItem, read_line_items
 
 _AMERICAN = frozenset({"USD"})
 _IDENTIFIER = re.compile(r"[:#№\s.]*((?=[\w./-]*\d)[A-Za-z0-9][\w./-]*\w|\d)")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..routing import Route
-from . import artifacts, run_list, runs, workflows
+from eigenpal.sandbox.operations import artifacts, run_list, runs, workflows
+from eigenpal.sandbox.routing import Route
 
 GENERATION_07: Sequence[Route] = (
     Route("POST", "/runs", runs.start, "run"),

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
-from ..blobs import READ_SIZE, BlobFolder, read_pieces
-from ..call import Call, json_answer
-from ..documents import artifacts
-from ..grammar import safe_path, split_list
-from ..problems import Problem, invalid, not_found
-from ..rows import FileRow
+from eigenpal.sandbox.blobs import READ_SIZE, BlobFolder, read_pieces
+from eigenpal.sandbox.call import Call, json_answer
+from eigenpal.sandbox.documents import artifacts
+from eigenpal.sandbox.grammar import safe_path, split_list
+from eigenpal.sandbox.problems import Problem, invalid, not_found
+from eigenpal.sandbox.rows import FileRow
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
 
@@ -68,7 +68,7 @@ async def download_zip(call: Call) -> Response:
         raise not_found("Only agent runs have a zip.", hint="Download the artifacts of a workflow run one by one.")
     outputs = [file for file in call.services.store.files(run.id) if file.path.startswith("output/")]
     chosen = _chosen(outputs, split_list(call.query_list("files")))
-    archive = tempfile.TemporaryFile()
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the stream that sends it
     try:
         size = await asyncio.to_thread(_write_zip, archive, chosen, call.services.blobs)
     except BaseException:

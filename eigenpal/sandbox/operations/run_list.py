@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from ..call import Call, json_answer
-from ..documents import list_item
-from ..grammar import decode_cursor, encode_cursor, parse_moment, split_list
-from ..problems import invalid
-from ..states import Status
-from ..store import RunFilter
+from eigenpal.sandbox.call import Call, json_answer
+from eigenpal.sandbox.documents import list_item
+from eigenpal.sandbox.grammar import decode_cursor, encode_cursor, parse_moment, split_list
+from eigenpal.sandbox.problems import invalid
+from eigenpal.sandbox.states import Status
+from eigenpal.sandbox.store import RunFilter
 
 _KINDS = ("workflow", "agent")
 _NO_USER = "__system__"

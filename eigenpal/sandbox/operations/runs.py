@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ..call import Call, json_answer
-from ..documents import (
+from eigenpal.sandbox.call import Call, json_answer
+from eigenpal.sandbox.documents import (
     debug_section,
     execution_section,
     input_section,
@@ -20,12 +20,12 @@ from ..documents import (
     run_document,
     usage_section,
 )
-from ..grammar import parse_integer, parse_target, split_list
-from ..problems import invalid, not_found
-from ..registry import Automation, Kind, Release, require_api_trigger
-from ..rows import FileRow, RunRow
-from ..start_request import StartRequest, discard, read_start_request
-from ..states import NOT_STARTED, Status
+from eigenpal.sandbox.grammar import parse_integer, parse_target, split_list
+from eigenpal.sandbox.problems import invalid, not_found
+from eigenpal.sandbox.registry import Automation, Release, require_api_trigger
+from eigenpal.sandbox.rows import FileRow, Kind, RunRow
+from eigenpal.sandbox.start_request import StartRequest, discard, read_start_request
+from eigenpal.sandbox.states import NOT_STARTED, Status
 
 MAX_WAIT_SECONDS = 600
 _EXPANSIONS = ("input", "usage", "execution", "debug")
@@ -157,7 +157,7 @@ def _wait_seconds(call: Call) -> int:
 
 
 def _check_overrides(automation: Automation, release: Release, overrides: Mapping[str, Any] | None) -> None:
-    steps = (overrides or {}).get("steps") or {}
+    steps: Mapping[str, Any] = (overrides or {}).get("steps") or {}
     if overrides is not None and automation.kind != "workflow":
         raise invalid("body.overrides", "Overrides work for workflow targets only.")
     for name in steps:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from ..call import Call, json_answer
-from ..documents import workflow_summary, workflow_version
-from ..grammar import slug_key
-from ..problems import invalid
-from ..registry import Automation
+from eigenpal.sandbox.call import Call, json_answer
+from eigenpal.sandbox.documents import workflow_summary, workflow_version
+from eigenpal.sandbox.grammar import slug_key
+from eigenpal.sandbox.problems import invalid
+from eigenpal.sandbox.registry import Automation
 
 _KINDS = ("workflow", "block")
 

@@ -1,0 +1,101 @@
+"""What lives exactly as long as a server runs: the store, the blobs, the executor, the application on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from eigenpal.sandbox.application import Application
+from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.call import Services, Tenant
+from eigenpal.sandbox.clock import Clock, milliseconds
+from eigenpal.sandbox.executor import Executor
+from eigenpal.sandbox.faults import Faults
+from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.operations import GENERATION_07
+from eigenpal.sandbox.recording import Recorder
+from eigenpal.sandbox.registry import Registry
+from eigenpal.sandbox.routing import Router
+from eigenpal.sandbox.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a sandbox keeps while its server stops and starts again."""
+
+    registry: Registry
+    tenant_of: Callable[[str], Tenant | None]
+    faults: Faults
+    recorder: Recorder
+    ids: IdSource
+    clock: Clock
+    latency: Callable[[], float]
+    max_body_bytes: int
+    max_running: int
+
+    def now(self) -> int:
+        """Return the present moment in milliseconds since 1970."""
+        return milliseconds(self.clock())
+
+
+class Hosting:
+    """One life of a server on a data folder.
+
+    Args:
+        settings: What outlives it.
+        folder: The data folder; made when it isn't there.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._stopping = False
+        self._blobs = BlobFolder(folder / "blobs")
+        self.store = Store(folder / "sandbox.sqlite3")
+        self._executor: Executor | None = None
+
+    async def open(self) -> ASGIApp:
+        """Take up the state of the data folder and return the application."""
+        settings = self._settings
+        self.store.fail_interrupted(settings.now())
+        self._blobs.keep_only(self.store.blobs())
+        settings.registry.date(lambda release_id: self.store.first_seen(release_id, settings.now()))
+        self._executor = Executor(
+            store=self.store,
+            blobs=self._blobs,
+            ids=settings.ids,
+            clock=settings.clock,
+            latency=settings.latency,
+            max_running=settings.max_running,
+        )
+        services = Services(
+            store=self.store,
+            blobs=self._blobs,
+            registry=settings.registry,
+            executor=self._executor,
+            ids=settings.ids,
+            clock=settings.clock,
+            stopping=lambda: self._stopping,
+        )
+        return Application(
+            router=Router({"/api/v1": GENERATION_07}),
+            services=services,
+            tenant_of=settings.tenant_of,
+            faults=settings.faults,
+            recorder=settings.recorder,
+            max_body_bytes=settings.max_body_bytes,
+        )
+
+    async def end_work(self) -> None:
+        """End the runs in flight."""
+        self._stopping = True
+        if self._executor is not None:
+            await self._executor.stop()
+
+    async def close(self) -> None:
+        """Close the store."""
+        self._settings.registry.date(lambda _: self._settings.now())
+        self.store.close()
