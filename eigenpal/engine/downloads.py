@@ -17,6 +17,7 @@ import anyio
 import attrs
 from anyio import CancelScope, to_thread
 
+from eigenpal.engine.closing import surely_in_thread
 from eigenpal.engine.filenames import safe_name
 from eigenpal.engine.partfile import PartFile
 from eigenpal.engine.ranges import continuation, promised_length, resume_validator
@@ -115,8 +116,7 @@ async def save(
                 raise _exists(target) from error.__cause__
             raise
     finally:
-        with CancelScope(shield=True):
-            await to_thread.run_sync(part.close)
+        await surely_in_thread(part.close)
     return target
 
 
@@ -235,7 +235,6 @@ class _Download:
                 async for chunk in body:
                     done += len(chunk)
                     if ends is not None and done > ends:
-                        pending.clear()
                         raise await self._contradiction(stream, f"is longer than the {ends} bytes it should have")
                     pending.append(chunk)
                     waiting += len(chunk)

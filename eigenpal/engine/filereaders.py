@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakValueDictionary
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
+
+from eigenpal.engine.closing import surely_in_thread
 
 Read: TypeAlias = Callable[[int], Awaitable[object]]  # bytes, unless a user's own file object gives something else
 
@@ -161,8 +163,7 @@ class SharedHandle:
         try:
             yield _in_worker(one_pass.read)
         finally:
-            with CancelScope(shield=True):
-                await to_thread.run_sync(one_pass.end)
+            await surely_in_thread(one_pass.end)
 
 
 class _Pass:

@@ -88,7 +88,9 @@ class PartFile:
         """Throw away the bytes so far and note which version the next ones belong to."""
         with self._lock:
             self.validator = None  # in this order: whatever fails, no bytes are vouched for that are of another version
-            self._truncate()
+            os.ftruncate(self._open_data(), 0)
+            os.lseek(self._open_data(), 0, os.SEEK_SET)
+            self.size = 0
             if self._memory is not None:
                 memory = {"source": self._source, "validator": validator, "total": total}
                 os.ftruncate(self._memory, 0)
@@ -134,13 +136,8 @@ class PartFile:
             raise ValueError("the part file is closed")
         return self._data
 
-    def _truncate(self) -> None:
-        os.ftruncate(self._open_data(), 0)
-        os.lseek(self._open_data(), 0, os.SEEK_SET)
-        self.size = 0
-
     def _recall(self) -> None:
-        """Read what an earlier call noted; bytes of another source, or of no known version, are dropped."""
+        """Read what an earlier call noted; bytes of another source, or of no known version, are as good as none."""
         assert self._memory is not None
         with contextlib.suppress(ValueError, RecursionError):
             memory: Any = json.loads(os.read(self._memory, MOST_MEMORY_BYTES))
@@ -152,8 +149,6 @@ class PartFile:
                     self.validator, self.total, self.size = validator, total, size
                 case _:
                     pass
-        if self.validator is None:
-            self._truncate()
 
     def _let_go(self) -> None:
         """Close both files; the note goes too unless it vouches for kept bytes."""

@@ -187,10 +187,11 @@ def altered(number: int, **headers: str | None) -> Callable[[int, Answer], Answe
 @pytest.mark.parametrize(
     "headers",
     [
-        {"content_range": "bytes 99-1023/1024"},
+        {"content_range": "bytes 99-1023/1024", "content_length": None},
+        {"content_range": "bytes 100-1023/1024", "content_length": "923"},
         {"content_range": "bytes 100-1023/1025"},
         {"content_range": "bytes 100-1022/1024", "content_length": "924"},
-        {"content_range": "bytes 100-99/1024"},
+        {"content_range": "bytes 100-99/1024", "content_length": None},
         {"content_range": "bytes 100-1024/1024", "content_length": None},
         {"content_range": "items 100-1023/1024"},
         {"content_range": None},
@@ -206,6 +207,17 @@ async def test_a_range_that_does_not_follow_on_what_is_there_is_not_used(
     saved = await save(server.open, tmp_path, name=NAME, sleep=server.sleep)
     assert saved.read_bytes() == CONTENT
     assert server.requests[2:] == [{}]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_fumbles_ranges_is_not_asked_for_one_twice(tmp_path: Path) -> None:
+    def fumble(_number: int, answer: Answer) -> Answer:
+        return (206, {}, answer[2]) if answer[0] == 206 else answer
+
+    server = Server(CONTENT, cuts=[100, None, 100, 100], answers=fumble)
+    saved = await save(server.open, tmp_path, name=NAME, sleep=server.sleep)
+    assert saved.read_bytes() == CONTENT
+    assert ["Range" in request for request in server.requests] == [False, True, False, False, False]
 
 
 @pytest.mark.anyio

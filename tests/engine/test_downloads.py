@@ -325,6 +325,30 @@ async def test_a_second_call_that_fails_leaves_the_first_ones_part_file_alone(tm
     assert saved.read_bytes() == CONTENT
 
 
+@needs_symlinks
+@pytest.mark.anyio
+async def test_a_lock_on_a_note_that_its_owner_just_removed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    note = tmp_path / ".report.pdf.part.json"
+    really_lock = fcntl.flock
+    locked: list[int] = []
+
+    def lock(descriptor: int, how: int) -> None:
+        if not locked:
+            note.unlink()  # another call was done, between our opening and our lock
+        locked.append(descriptor)
+        really_lock(descriptor, how)
+
+    monkeypatch.setattr("fcntl.flock", lock)
+    seen: list[bool] = []
+    await save(Server(CONTENT).open, tmp_path, name=NAME, on_progress=lambda *_: seen.append(note.exists()))
+    assert all(seen)
+    assert len(locked) == 2
+
+
 # -------------------------------------------------------------------------------------------------- memory and the loop
 
 

@@ -257,18 +257,34 @@ async def test_an_upload_of_a_web_framework_can_be_passed_on() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_pipe_is_streamed_and_a_cancelled_read_of_it_is_left_behind() -> None:
+async def test_a_pipe_is_streamed_to_its_end() -> None:
     read_end, write_end = os.pipe()
-    with os.fdopen(read_end, "rb", buffering=0) as reader, os.fdopen(write_end, "wb", buffering=0) as writer:
-        writer.write(b"first")
+    with os.fdopen(read_end, "rb", buffering=0) as reader:
+        with os.fdopen(write_end, "wb", buffering=0) as writer:
+            writer.write(b"all")
         source = await file_source(reader, "file")
-        assert (source.length, source.replayable) == (None, False)
-        with anyio.move_on_after(5) as scope:
-            async for chunk in source.chunks():
-                assert chunk == b"first"
-                scope.cancel()  # the next read has nothing to read, and no end
-        assert scope.cancelled_caught
-        writer.write(b"x")  # lets the thread go
+        assert (source.length, source.replayable, source.filename) == (None, False, "file")
+        assert await collected(source) == b"all"
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_read_that_never_ends_is_left_behind() -> None:
+    reading, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    class Endless(Reads):
+        def read(self, size: int, /) -> bytes:
+            reading.set()
+            go_on.wait(5)
+            done.set()
+            return b""
+
+    source = await file_source(Endless(), "file")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(collected, source)
+        await anyio.to_thread.run_sync(reading.wait, 5)
+        tasks.cancel_scope.cancel()
+    assert not done.is_set()
+    go_on.set()
 
 
 @pytest.mark.anyio
