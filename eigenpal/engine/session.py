@@ -109,7 +109,8 @@ class Session:
         try:
             return responses.decode(answer, operation)
         except EigenpalDecodeError as error:
-            error.maybe_started = operation.repeat is Repeat.STARTS
+            if operation.repeat is Repeat.STARTS:
+                self._mark_started(error)
             raise
 
     async def exchange(
@@ -225,9 +226,9 @@ class Session:
 
     async def _send_once(self, request: Request, repeat: Repeat, tries: int) -> Response:
         policy = self.policy
+        request.handed_over = False
         if policy.paused:
             await policy.pause()
-        request.handed_over = False
         if tries:
             request.headers[self.service.retry_header] = str(tries)
         try:
@@ -246,13 +247,10 @@ class Session:
         return Answer(request.method, self._shown(request.url), response.status, response.headers, content)
 
     def _reader(self, request: Request, response: Response, repeat: Repeat) -> BodyReader:
-        shown = self._shown(request.url)
         return BodyReader(
             response,
             unanswered=lambda failure: self._unanswered(request, failure, repeat),
-            undecodable=lambda problem: responses.undecodable(
-                Answer(request.method, shown, response.status, response.headers, b""), problem
-            ),
+            undecodable=lambda problem: self._undecodable(request, response, problem, repeat),
         )
 
     async def _follow(self, request: Request, tries: int) -> tuple[Request, Response]:
@@ -309,13 +307,22 @@ class Session:
             self._mark_started(error)
         return error
 
+    def _undecodable(self, request: Request, response: Response, problem: str, repeat: Repeat) -> EigenpalDecodeError:
+        """Return the typed error for an answer whose body can't even be read as bytes."""
+        answer = Answer(request.method, self._shown(request.url), response.status, response.headers, b"")
+        error = responses.undecodable(answer, problem)
+        if repeat is Repeat.STARTS and (error.status < 300 or error.status >= 500):
+            self._mark_started(error)
+        return error
+
     def _timed_out(self, request: Request, repeat: Repeat, deadline: float) -> EigenpalError:
-        where = "the whole exchange took too long" if request.handed_over else "it waited in the queue of this client"
+        waited = "it was still in the queue of this client, or connecting"
+        where = "the whole exchange took too long" if request.handed_over else waited
         return self._unanswered(request, TransportFailure("timeout", sent=request.handed_over, detail=where), repeat)
 
     def _mark_started(self, error: EigenpalError) -> None:
         error.maybe_started = True
-        error.message += f" {_MAYBE_STARTED}"
+        error.message = f"{error.message.rstrip('.')}. {_MAYBE_STARTED}"
 
     def _shown(self, url: str) -> str:
         return telemetry.shown_url(url, origin=self.options.base_url)

@@ -10,6 +10,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
@@ -32,6 +33,10 @@ SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any so
 PIECE_BYTES = 256 * 1024  # larger bodies are cut, so that each write has its own timeout and others get their turn
 MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+
+
+# Which request a connection is being got for: aiohttp has no place of its own to say it in.
+_connecting: ContextVar[Request] = ContextVar("eigenpal_connecting")
 
 
 class AiohttpTransport:
@@ -67,6 +72,8 @@ class AiohttpTransport:
         if (proxy := self._proxies.proxy_for(origin)) is not None:
             headers = self._through(proxy, origin, headers, settings)
         body = _payload(request)
+        request.handed_over = False
+        token = _connecting.set(request)
         try:
             response = await self._session.request(
                 request.method,
@@ -81,6 +88,8 @@ class AiohttpTransport:
             if isinstance(body, _StreamedPayload) and body.error is not None:
                 raise body.error from None
             raise _failure(error, request.timeout) from None
+        finally:
+            _connecting.reset(token)
         return AiohttpResponse(response, request.timeout)
 
     def abandon(self) -> None:
@@ -162,12 +171,12 @@ class _Connector(aiohttp.TCPConnector):
             except Exception as error:
                 raise _unconnected(error, req, timeout.connect) from None
             transport = connection.transport
-            if transport not in self._transports:
-                self._transports.add(transport)
-                return connection
-            if not is_readable(transport.get_extra_info("socket").fileno()):
-                return connection
-            connection.close()
+            if transport in self._transports and is_readable(transport.get_extra_info("socket").fileno()):
+                connection.close()
+                continue
+            self._transports.add(transport)
+            _connecting.get().handed_over = True
+            return connection
 
     def close_now(self) -> None:
         """Close every connection from within the loop, without waiting for it to be done."""

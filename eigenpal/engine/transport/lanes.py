@@ -62,7 +62,11 @@ class LaneTransport:
     async def send(self, request: Request) -> Http1Response:
         """Send once over an idle lane or a new one."""
         origin, target = split_url(request.url)
-        lane = self._take(origin) or await self._open(origin, request.timeout)
+        lane = self._take(origin)
+        if lane is None:
+            request.handed_over = False
+            lane = await self._open(origin, request.timeout)
+            request.handed_over = True
         try:
             head = await lane.http.send(
                 request, f"{origin}{target}" if lane.forwarded else target, lane.headers(request)

@@ -36,8 +36,8 @@ class Request:
 
     `url` is absolute and already percent-encoded; a transport must not re-encode or normalise it. `headers` are complete but for
     framing and `Host`: Content-Length or Transfer-Encoding follow from `body`. `timeout` bounds each single
-    network step (connecting, one write, one read) in seconds; None means no bound. `handed_over` turns True when the request
-    leaves the queue for a connection: before that the server has surely seen nothing.
+    network step (connecting, one write, one read) in seconds; None means no bound. `handed_over` is True from when the
+    request has a connection to go over; while it is False the server has surely seen nothing.
     """
 
     method: str
