@@ -16,7 +16,7 @@ import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from eigenpal.errors import EigenpalUsageError
 from eigenpal_sync import _portal_thread
@@ -24,14 +24,13 @@ from eigenpal_sync._portal_callback import CallerCallback
 from eigenpal_sync._portal_context import BlockingContext, Held
 from eigenpal_sync._portal_iterator import BlockingIterator, Pump
 from eigenpal_sync._portal_thread import NO_LOOP_AT_EXIT, LoopThread
-from eigenpal_sync._portal_work import Work
+from eigenpal_sync._portal_work import Work, trio_runs_here
 
-__all__ = ["BlockingContext", "BlockingIterator", "EigenpalAsyncUsageWarning", "Portal", "callback"]
+__all__ = ["BlockingContext", "BlockingIterator", "EigenpalAsyncUsageWarning", "Portal", "caller_callback"]
 
 T = TypeVar("T")
 U = TypeVar("U")
 P = ParamSpec("P")
-F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = str(Path(__file__).parent)
 _INSIDE_THE_LOOP = (
@@ -87,19 +86,24 @@ class Portal:
         self, function: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> BlockingIterator[T]:
         """Return an iterator over what the function's async iterator yields; it starts with the first item."""
+        return BlockingIterator(functools.partial(self._open_pump, function, args, kwargs))
 
-        def open_pump() -> Pump:
-            pump = Pump(self._usable_thread(function), functools.partial(function, *args, **kwargs))
-            _bind_callbacks(pump, args, kwargs)
-            return pump
-
-        return BlockingIterator(open_pump)
+    def iterate_as(
+        self,
+        wrap: Callable[[T], U],
+        function: Callable[P, AsyncIterable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> BlockingIterator[U]:
+        """Like `iterate`, for items that have a blocking twin: `wrap` makes it."""
+        return BlockingIterator(functools.partial(self._open_pump, function, args, kwargs), wrap)
 
     def enter(
         self, function: Callable[P, AbstractAsyncContextManager[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> BlockingContext[T]:
         """Return a context manager for the async one made by the function."""
-        return self.enter_as(lambda value: value, function, *args, **kwargs)
+        return BlockingContext(functools.partial(self._open_context, function, args, kwargs))
 
     def enter_as(
         self,
@@ -110,13 +114,7 @@ class Portal:
         **kwargs: P.kwargs,
     ) -> BlockingContext[U]:
         """Like `enter`, for a value that has a blocking twin: `wrap` makes it."""
-
-        def open_work() -> Held:
-            work = Held(self._usable_thread(function), functools.partial(function, *args, **kwargs))
-            _bind_callbacks(work, args, kwargs)
-            return work
-
-        return BlockingContext(open_work, wrap)
+        return BlockingContext(functools.partial(self._open_context, function, args, kwargs), wrap)
 
     def close(self) -> None:
         """Clean up in the loop and give the lease back; the thread ends with the last one. Closing twice is fine."""
@@ -141,6 +139,23 @@ class Portal:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a portal to an event loop can't be pickled")
+
+    def _open_pump(
+        self, function: Callable[..., AsyncIterable[object]], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> Pump:
+        pump = Pump(self._usable_thread(function), functools.partial(function, *args, **kwargs))
+        _bind_callbacks(pump, args, kwargs)
+        return pump
+
+    def _open_context(
+        self,
+        function: Callable[..., AbstractAsyncContextManager[object]],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Held:
+        work = Held(self._usable_thread(function), functools.partial(function, *args, **kwargs))
+        _bind_callbacks(work, args, kwargs)
+        return work
 
     def _usable_thread(self, function: Callable[..., object]) -> LoopThread:
         """Return the loop thread, leased, or say why a blocking call can't be made here and now."""
@@ -176,10 +191,7 @@ class _Surroundings:
 
     @staticmethod
     def a_loop_runs() -> bool:
-        if asyncio._get_running_loop() is not None:
-            return True
-        trio = sys.modules.get("trio")
-        return trio is not None and bool(trio.lowlevel.in_trio_run())
+        return asyncio._get_running_loop() is not None or trio_runs_here()
 
     @classmethod
     def warn(cls, function: Callable[..., object]) -> None:
@@ -204,21 +216,17 @@ def _depth_of_user_line() -> int:
     return depth
 
 
-def _bind_callbacks(work: Work[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _bind_callbacks(work: Work[Any], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     for value in (*args, *kwargs.values()):
         if isinstance(value, CallerCallback):
             value.bind(work)
 
 
-@overload
-def callback(function: F) -> F: ...
-@overload
-def callback(function: F | None) -> F | None: ...
-def callback(function: F | None) -> F | None:
-    """Wrap a user's callback, for use as an argument of one call of a portal (P5).
+def caller_callback(function: Callable[..., object] | None) -> Any:
+    """Wrap a user's callback, for use as an argument of one call of a portal (P5); None stays None.
 
     It is called on the thread that waits for that call, and may use the blocking client itself. An async function is
     called there too, and its coroutine runs in the loop. If the callback raises, the work is cancelled or, where it
     awaits the callback, ended by the error as async code would be; either way the caller sees the error.
     """
-    return None if function is None else CallerCallback(function)  # type: ignore[return-value]  # called like it
+    return None if function is None else CallerCallback(function)

@@ -58,7 +58,7 @@ class Held(Work[bool]):
 class BlockingContext(AbstractContextManager[T_co], Generic[T_co]):
     """A context manager whose entering and leaving happen in the loop; it can be entered once."""
 
-    def __init__(self, open_work: Callable[[], Held], wrap: Callable[[Any], T_co]) -> None:
+    def __init__(self, open_work: Callable[[], Held], wrap: Callable[[Any], T_co] | None = None) -> None:
         self._open_work = open_work
         self._wrap = wrap
         self._work: Held | None = None
@@ -71,7 +71,7 @@ class BlockingContext(AbstractContextManager[T_co], Generic[T_co]):
         weakref.finalize(self, work.cancel).atexit = False
         if work.exchange(work.begin) is FINISHED:
             work.outcome().result()
-        return self._wrap(work.value)
+        return work.value if self._wrap is None else self._wrap(work.value)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /

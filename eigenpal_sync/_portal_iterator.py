@@ -154,10 +154,11 @@ class BlockingIterator(Iterator[T], Generic[T]):
     To end that work at a certain point, call `close()` or use it as a context manager.
     """
 
-    def __init__(self, open_pump: Callable[[], Pump]) -> None:
+    def __init__(self, open_pump: Callable[[], Pump], wrap: Callable[[Any], T] | None = None) -> None:
         self._chunks = Chunks(open_pump)
-        # Both are written in C: a `for` meets no code of ours between items and no frame of ours in a traceback (P7).
-        self._items: Iterator[T] = itertools.chain.from_iterable(map(_RESULT, self._chunks))
+        # They are written in C: a `for` meets no code of ours between items and no frame of ours in a traceback (P7).
+        items: Iterator[Any] = itertools.chain.from_iterable(map(_RESULT, self._chunks))
+        self._items: Iterator[T] = items if wrap is None else map(wrap, items)
 
     def __iter__(self) -> Iterator[T]:  # noqa: PYI034 - as fast as it gets, and it shares its position with us
         return self._items

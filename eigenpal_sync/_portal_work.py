@@ -25,7 +25,7 @@ from eigenpal_sync._portal_thread import CLOSED_IN_USE, GOODBYE_SECONDS, LoopThr
 
 try:
     from sniffio import current_async_library_cvar as _async_library
-except ImportError:  # an optional helper of anyio and httpcore; without it nothing claims another library
+except ImportError:  # part of trio, optional for anyio and httpcore; without it asyncio is all there can be
     _async_library = contextvars.ContextVar[str | None]("_async_library", default=None)
 
 T = TypeVar("T")
@@ -184,6 +184,7 @@ class Work(Generic[T]):
         self.inbox.put(FINISHED)
 
     def cancel_task(self) -> None:
+        """Cancel the work, in the loop."""
         self.cancelled = True
         if self._task is None:  # an interrupt came before it was handed over, so it never will be
             self._finish()
@@ -194,6 +195,12 @@ class Work(Generic[T]):
         if isinstance(error, asyncio.CancelledError) and not self.cancelled and not self.thread.running:
             return EigenpalUsageError(CLOSED_IN_USE)
         return error if isinstance(error, Exception) else _ending(error) or error
+
+
+def trio_runs_here() -> bool:
+    """Whether a trio event loop runs in this thread."""
+    sniffio = sys.modules.get("sniffio")  # trio imports it, and says there where it runs
+    return sniffio is not None and sniffio.thread_local.name == "trio"
 
 
 def _ending(error: BaseException) -> BaseException | None:

@@ -1,0 +1,109 @@
+# Generated from the async classes by `python -m eigenpal_sync._generate`; change those, not this file.
+"""eigenpal_sync: the blocking SDK for platforms that run AI workflows and agents.
+
+    from eigenpal import EigenpalClient        # blocking, the same methods
+
+Names are loaded when they are first used, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from eigenpal._version import __version__
+
+if TYPE_CHECKING:
+    from eigenpal.engine.files import FileInput
+    from eigenpal.engine.model import Model
+    from eigenpal.engine.options import EigenpalInsecureWarning
+    from eigenpal.engine.unset import UNSET
+    from eigenpal.errors import (
+        EigenpalAPIError,
+        EigenpalAuthError,
+        EigenpalConflictError,
+        EigenpalConnectionError,
+        EigenpalDecodeError,
+        EigenpalError,
+        EigenpalForbiddenError,
+        EigenpalInputError,
+        EigenpalNotFoundError,
+        EigenpalRateLimitError,
+        EigenpalRunError,
+        EigenpalServerError,
+        EigenpalTimeoutError,
+        EigenpalUnsupportedError,
+        EigenpalUsageError,
+        EigenpalValidationError,
+    )
+    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunStatus
+    from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
+    from eigenpal.resources.starting import FileReference
+    from eigenpal_sync._portal import BlockingIterator, EigenpalAsyncUsageWarning
+    from eigenpal_sync.client import EigenpalClient
+
+_MODULES = {
+    "eigenpal.engine.files": "FileInput",
+    "eigenpal.engine.model": "Model",
+    "eigenpal.engine.options": "EigenpalInsecureWarning",
+    "eigenpal.engine.unset": "UNSET",
+    "eigenpal.errors": """
+        EigenpalAPIError EigenpalAuthError EigenpalConflictError EigenpalConnectionError EigenpalDecodeError
+        EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
+        EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
+        EigenpalValidationError""",
+    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunStatus",
+    "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
+    "eigenpal.resources.starting": "FileReference",
+    "eigenpal_sync._portal": "BlockingIterator EigenpalAsyncUsageWarning",
+    "eigenpal_sync.client": "EigenpalClient",
+}
+
+__all__ = [
+    "UNSET",
+    "BlockingIterator",
+    "EigenpalAPIError",
+    "EigenpalAsyncUsageWarning",
+    "EigenpalAuthError",
+    "EigenpalClient",
+    "EigenpalConflictError",
+    "EigenpalConnectionError",
+    "EigenpalDecodeError",
+    "EigenpalError",
+    "EigenpalForbiddenError",
+    "EigenpalInputError",
+    "EigenpalInsecureWarning",
+    "EigenpalNotFoundError",
+    "EigenpalRateLimitError",
+    "EigenpalRunError",
+    "EigenpalServerError",
+    "EigenpalTimeoutError",
+    "EigenpalUnsupportedError",
+    "EigenpalUsageError",
+    "EigenpalValidationError",
+    "FileInput",
+    "FileReference",
+    "Model",
+    "Run",
+    "RunAccepted",
+    "RunArtifact",
+    "RunListItem",
+    "RunStatus",
+    "Workflow",
+    "WorkflowSummary",
+    "WorkflowVersion",
+    "__version__",
+]
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if (module := _HOMES.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(module), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,145 @@
+# Generated from the async classes by `python -m eigenpal_sync._generate`; change those, not this file.
+"""The `runs.artifacts` namespace: files that a run produced, as bytes, as a stream, or straight to disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from eigenpal.models.runs import RunArtifacts as RunArtifactsModel
+from eigenpal.resources.artifacts import AsyncRunArtifacts
+from eigenpal_sync._portal import caller_callback
+from eigenpal_sync._twin import Twin, twin_of
+from eigenpal_sync.resources.byte_stream import ByteStream
+
+
+class RunArtifacts(Twin[AsyncRunArtifacts]):
+    """Files that runs produced. A path is what a run's `files` or `list` name, such as `output/report.pdf`."""
+
+    def list(self, run_id: str) -> RunArtifactsModel:
+        """Return every file of a run; for agent runs also `trace.jsonl`, `issues.md` and `eigenpal.lock`.
+
+        Args:
+            run_id: Id of the run.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(self._async.list, run_id).result()
+
+    def download(self, run_id: str, artifact_path: str) -> bytes:
+        """Return the bytes of one file. For large files use `save` or `stream`, which hold little in memory.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+
+        Raises:
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+        """
+        return self._portal.wait(self._async.download, run_id, artifact_path).result()
+
+    def stream(self, run_id: str, artifact_path: str) -> AbstractContextManager[ByteStream]:
+        """Open a file to read it piece by piece, for example to pass it on without storing it.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+
+        Raises:
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+
+        Example:
+            ```python
+            with client.runs.artifacts.stream(run.id, "output/line_items.csv") as download:
+                for chunk in download.chunks():
+                    print(len(chunk))
+            ```
+        """
+        return self._portal.enter_as(
+            lambda value: twin_of(ByteStream, value, self._portal), self._async.stream, run_id, artifact_path
+        )
+
+    def save(
+        self,
+        run_id: str,
+        artifact_path: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        overwrite: bool = False,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Store a file on disk and return where it is. It appears under its name only when it is whole.
+
+        Memory stays small whatever the size. A broken download goes on where it stopped, also in a later call.
+
+        Args:
+            run_id: Id of the run.
+            artifact_path: Path of the file, such as `output/report.pdf`.
+            to: A folder (an existing one, or a path that ends with a slash) or the path of the file to write.
+            overwrite: Replace a file that is already there.
+            on_progress: Called with the bytes stored so far and the bytes in all (None when unknown).
+
+        Raises:
+            EigenpalInputError: The file is already there.
+            EigenpalNotFoundError: No such run or file, or this key can't see it.
+            EigenpalConnectionError: The download kept breaking; call again to go on.
+        """
+        return self._portal.wait(
+            self._async.save,
+            run_id,
+            artifact_path,
+            to=to,
+            overwrite=overwrite,
+            on_progress=caller_callback(on_progress),
+        ).result()
+
+    def download_zip(self, run_id: str, *, files: str | Sequence[str] | None = None, token: str | None = None) -> bytes:
+        """Return the output files of an agent run as the bytes of one zip archive.
+
+        Args:
+            run_id: Id of an agent run.
+            files: Names of the files to put in; all unless given.
+            token: Signed download token from a mail.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(self._async.download_zip, run_id, files=files, token=token).result()
+
+    def save_zip(
+        self,
+        run_id: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        files: str | Sequence[str] | None = None,
+        token: str | None = None,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Store the output files of an agent run on disk as one zip archive; see `save`.
+
+        Args:
+            run_id: Id of an agent run.
+            to: A folder (an existing one, or a path that ends with a slash) or the path of the archive to write.
+            files: Names of the files to put in; all unless given.
+            token: Signed download token from a mail.
+            overwrite: Replace a file that is already there.
+            on_progress: Called with the bytes stored so far and the bytes in all (None when unknown).
+
+        Raises:
+            EigenpalInputError: The file is already there.
+            EigenpalNotFoundError: No such run, or this key can't see it.
+            EigenpalConnectionError: The download kept breaking; call again to go on.
+        """
+        return self._portal.wait(
+            self._async.save_zip,
+            run_id,
+            to=to,
+            files=files,
+            token=token,
+            overwrite=overwrite,
+            on_progress=caller_callback(on_progress),
+        ).result()

@@ -1,0 +1,271 @@
+# Generated from the async classes by `python -m eigenpal_sync._generate`; change those, not this file.
+"""The `runs` namespace: list, read, cancel, wait for and repeat runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
+from eigenpal.resources.runs import AsyncRuns
+from eigenpal_sync._portal import BlockingIterator, caller_callback
+from eigenpal_sync._twin import Twin, twin_of
+from eigenpal_sync.resources.artifacts import RunArtifacts
+
+
+class Runs(Twin[AsyncRuns]):
+    """Runs of workflows and agents."""
+
+    @cached_property
+    def artifacts(self) -> RunArtifacts:
+        """Files that runs produced."""
+        return twin_of(RunArtifacts, self._async.artifacts, self._portal)
+
+    def list(
+        self,
+        *,
+        type: str | None = None,
+        source: str | None = None,
+        status: str | Sequence[str] | None = None,
+        trigger: str | None = None,
+        triggered_by: str | None = None,
+        source_ref: str | None = None,
+        batch_id: str | None = None,
+        example_id: str | None = None,
+        example_id_contains: str | None = None,
+        from_date: str | datetime | None = None,
+        to_date: str | datetime | None = None,
+        created_after: str | datetime | None = None,
+        created_before: str | datetime | None = None,
+        completed_after: str | datetime | None = None,
+        completed_before: str | datetime | None = None,
+        ids: str | Sequence[str] | None = None,
+        cursor: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> RunsPage:
+        """Return one page of runs, newest first. Rows have no output and files; `get` has them.
+
+        Args:
+            type: `"workflow"` or `"agent"`.
+            source: Id or slug of the workflow or agent that was run.
+            status: One status, or several.
+            trigger: Kind of trigger, such as `"api"`.
+            triggered_by: Id of the user behind the trigger; `"__system__"` for runs without one.
+            source_ref: Ref that was asked for at the start; agent runs.
+            batch_id: Experiment batch.
+            example_id: Evaluation example.
+            example_id_contains: Part of the id of an evaluation example.
+            from_date: Created at this time or later: a datetime, ISO-8601 text, or relative such as `"now()-7d"`.
+            to_date: Created before this time.
+            created_after: Same as `from_date`.
+            created_before: Same as `to_date`.
+            completed_after: Ended at this time or later.
+            completed_before: Ended before this time.
+            ids: Run ids to restrict the list to.
+            cursor: `next_cursor` of the page before.
+            offset: Rows to skip; an alternative to `cursor`.
+            limit: Page size; 50 unless given.
+
+        Raises:
+            EigenpalValidationError: A filter that the server does not understand.
+        """
+        return self._portal.wait(
+            self._async.list,
+            type=type,
+            source=source,
+            status=status,
+            trigger=trigger,
+            triggered_by=triggered_by,
+            source_ref=source_ref,
+            batch_id=batch_id,
+            example_id=example_id,
+            example_id_contains=example_id_contains,
+            from_date=from_date,
+            to_date=to_date,
+            created_after=created_after,
+            created_before=created_before,
+            completed_after=completed_after,
+            completed_before=completed_before,
+            ids=ids,
+            cursor=cursor,
+            offset=offset,
+            limit=limit,
+        ).result()
+
+    def iterate(
+        self,
+        *,
+        type: str | None = None,
+        source: str | None = None,
+        status: str | Sequence[str] | None = None,
+        trigger: str | None = None,
+        triggered_by: str | None = None,
+        source_ref: str | None = None,
+        batch_id: str | None = None,
+        example_id: str | None = None,
+        example_id_contains: str | None = None,
+        from_date: str | datetime | None = None,
+        to_date: str | datetime | None = None,
+        created_after: str | datetime | None = None,
+        created_before: str | datetime | None = None,
+        completed_after: str | datetime | None = None,
+        completed_before: str | datetime | None = None,
+        ids: str | Sequence[str] | None = None,
+        cursor: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> BlockingIterator[RunListItem]:
+        """Iterate over the runs of all pages, newest first; a page is fetched when its first row is asked for.
+
+        Args:
+            type: `"workflow"` or `"agent"`.
+            source: Id or slug of the workflow or agent that was run.
+            status: One status, or several.
+            trigger: Kind of trigger, such as `"api"`.
+            triggered_by: Id of the user behind the trigger; `"__system__"` for runs without one.
+            source_ref: Ref that was asked for at the start; agent runs.
+            batch_id: Experiment batch.
+            example_id: Evaluation example.
+            example_id_contains: Part of the id of an evaluation example.
+            from_date: Created at this time or later: a datetime, ISO-8601 text, or relative such as `"now()-7d"`.
+            to_date: Created before this time.
+            created_after: Same as `from_date`.
+            created_before: Same as `to_date`.
+            completed_after: Ended at this time or later.
+            completed_before: Ended before this time.
+            ids: Run ids to restrict the list to.
+            cursor: `next_cursor` of the page to go on after.
+            offset: Rows to skip at the start.
+            limit: Page size, not the number of rows in all; 50 unless given.
+
+        Raises:
+            EigenpalValidationError: A filter that the server does not understand.
+            EigenpalDecodeError: The server's pages go in a circle.
+
+        Example:
+            ```python
+            for run in client.runs.iterate(status="failed", from_date="now()-1d"):
+                print(run.id, run.error)
+            ```
+        """
+        return self._portal.iterate(
+            self._async.iterate,
+            type=type,
+            source=source,
+            status=status,
+            trigger=trigger,
+            triggered_by=triggered_by,
+            source_ref=source_ref,
+            batch_id=batch_id,
+            example_id=example_id,
+            example_id_contains=example_id_contains,
+            from_date=from_date,
+            to_date=to_date,
+            created_after=created_after,
+            created_before=created_before,
+            completed_after=completed_after,
+            completed_before=completed_before,
+            ids=ids,
+            cursor=cursor,
+            offset=offset,
+            limit=limit,
+        )
+
+    def get(self, run_id: str, *, expand: Expand | Sequence[Expand] | None = None) -> Run:
+        """Return one run, with its output and files once it is completed.
+
+        Args:
+            run_id: Id of the run.
+            expand: Sections to add: `"input"`, `"usage"`, `"execution"` (steps or files in full), `"debug"`.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(self._async.get, run_id, expand=expand).result()
+
+    def cancel(self, run_id: str) -> CancelledRun:
+        """Ask a run to cancel. It may be repeated, and a run that has ended is left alone.
+
+        Args:
+            run_id: Id of the run.
+
+        Returns:
+            What the request did: `cancelled` (it had not started), `requested` (it ends at its next checkpoint), or
+            `already_terminal`.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(self._async.cancel, run_id).result()
+
+    def rerun(self, run_id: str, *, version: str | None = None, wait_for_completion: int | None = None) -> StartedRun:
+        """Start a new run with the stored input of another; see `client.rerun`.
+
+        Args:
+            run_id: Id of the run to repeat.
+            version: Version to run; `"original"` for the one of that run, the latest unless given.
+            wait_for_completion: Seconds (0 to 600) that the server may hold the request for the run to end.
+
+        Returns:
+            The new run if it ended in time, else its receipt.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(
+            self._async.rerun, run_id, version=version, wait_for_completion=wait_for_completion
+        ).result()
+
+    def definition(self, run_id: str) -> RunDefinition:
+        """Return the workflow definition as it was when a run was created; later edits do not change it.
+
+        Args:
+            run_id: Id of a workflow run.
+
+        Raises:
+            EigenpalNotFoundError: No such run, this key can't see it, or it is an agent run.
+        """
+        return self._portal.wait(self._async.definition, run_id).result()
+
+    def wait(
+        self,
+        run_id: str,
+        *,
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+        cancel_on_timeout: bool = False,
+        on_update: Callable[[Run], object] | None = None,
+    ) -> Run:
+        """Wait until a run is over and return it, whichever way it ended.
+
+        Looks often at first, then less often. Broken connections, 429 and 5xx do not end the wait: it goes on until its
+        deadline. A run can be waited for any number of times, from any process.
+
+        Args:
+            run_id: Id of the run.
+            timeout_seconds: Bound on the whole wait in seconds; None waits without one. The run itself goes on.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` when the run failed, was cancelled or rejected.
+            cancel_on_timeout: Ask the run to cancel when the time is up.
+            on_update: Called with the run each time it is seen in a new status.
+
+        Returns:
+            The run with its output and files, or its error.
+
+        Raises:
+            EigenpalTimeoutError: The time is up; carries `run_id` and the last seen `run`.
+            EigenpalRunError: With `raise_on_failure`, the run ended without success; carries `run`.
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(
+            self._async.wait,
+            run_id,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+            cancel_on_timeout=cancel_on_timeout,
+            on_update=caller_callback(on_update),
+        ).result()
