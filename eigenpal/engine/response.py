@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ T = TypeVar("T")
 ACCEPTED_ENCODINGS: Final = "gzip, deflate"
 EXCERPT_CHARACTERS: Final = 200  # of an unexpected body: enough to recognise a login page or a proxy's error
 INFLATE_BYTES: Final = 1024 * 1024  # decompressed at a time, so that a bomb is seen long before it fills memory
+MOST_ENCODINGS: Final = 3  # on top of each other; one is usual, and each costs a window of memory
 
 
 @attrs.frozen
@@ -123,7 +124,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return seconds
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
@@ -145,54 +146,71 @@ class Inflater:
 
     def __init__(self, encoding: str | None) -> None:
         names = [name.strip().lower() for name in (encoding or "").split(",")]
-        self._stages = [_stage(name) for name in reversed(names) if name not in ("", "identity")]
+        applied = [name for name in reversed(names) if name not in ("", "identity")]
+        if len(applied) > MOST_ENCODINGS:
+            raise ValueError(f"{len(applied)} encodings on top of each other were not asked for")
+        self._stages = [_stage(name) for name in applied]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what `data` decodes to."""
-        if not self._stages:
-            yield data
-            return
-        yield from self._through(data, 0)
+        return self._through(data, 0)
 
     def _through(self, data: bytes, stage: int) -> Iterator[bytes]:
         if stage == len(self._stages):
             yield data
             return
-        inflate = self._stages[stage]
-        while data:
-            piece = inflate.decompress(data, INFLATE_BYTES)
-            data = inflate.unconsumed_tail
+        for piece in self._stages[stage].decompress(data):
             yield from self._through(piece, stage + 1)
 
     @property
     def complete(self) -> bool:
-        """Whether every compressed stream came to its end."""
-        return all(stage.eof for stage in self._stages)
+        """Whether every compressed stream came to its end, or never began."""
+        return all(stage.complete for stage in self._stages)
 
 
-def _stage(name: str) -> Any:
-    if name in ("gzip", "x-gzip", "deflate"):
-        return _Deflated() if name == "deflate" else zlib.decompressobj(wbits=31)
+def _stage(name: str) -> _Compressed:
+    if name in ("gzip", "x-gzip"):
+        return _Compressed(lambda _: 31, following=0x1F)
+    if name == "deflate":
+        # As servers really send it: zlib-wrapped by the book, raw by habit; the first byte tells.
+        return _Compressed(lambda first: 15 if first & 0x0F == 8 else -15)
     raise ValueError(f"Content-Encoding {name[:40]!r} was not asked for")
 
 
-class _Deflated:
-    """`deflate` as servers really send it: zlib-wrapped by the book, raw by habit; the first byte tells."""
+class _Compressed:
+    """One compressed stream, or several gzip members behind each other; whatever follows is padding.
 
-    def __init__(self) -> None:
-        self._inner: Any = None
+    Args:
+        window: First byte of a stream to the `wbits` that zlib reads it with.
+        following: First byte of a further member; None where there can't be one.
+    """
 
-    def decompress(self, data: bytes, limit: int) -> bytes:
-        if self._inner is None:
-            self._inner = zlib.decompressobj() if data[0] & 0x0F == 8 else zlib.decompressobj(wbits=-15)
-        piece: bytes = self._inner.decompress(data, limit)
-        return piece
+    def __init__(self, window: Callable[[int], int], following: int | None = None) -> None:
+        self._window = window
+        self._following = following
+        self._member: Any = None
+        self._over = False
+
+    def decompress(self, data: bytes) -> Iterator[bytes]:
+        while data and not self._over:
+            if self._member is not None and self._member.eof and data[0] != self._following:
+                self._over = True
+                return
+            if self._member is None or self._member.eof:
+                self._member = zlib.decompressobj(wbits=self._window(data[0]))
+            yield from self._pieces(data)
+            data = self._member.unused_data
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            piece: bytes = self._member.decompress(data, INFLATE_BYTES)
+            if piece:
+                yield piece
+            data = self._member.unconsumed_tail
+            # A full piece may have left bytes inside zlib that no input stands for any more.
+            if self._member.eof or (not data and len(piece) < INFLATE_BYTES):
+                return
 
     @property
-    def unconsumed_tail(self) -> bytes:
-        tail: bytes = self._inner.unconsumed_tail
-        return tail
-
-    @property
-    def eof(self) -> bool:
-        return self._inner is None or self._inner.eof
+    def complete(self) -> bool:
+        return self._member is None or self._member.eof
