@@ -23,7 +23,8 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from eigenpal.anyjson import list_of, object_of
-from eigenpal.engine.model import Model, discriminators, timestamp, wire_form, wire_name
+from eigenpal.engine.model import Model, discriminators, short_repr, timestamp, wire_form, wire_name
+from eigenpal.engine.unset import UNSET
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -44,8 +45,7 @@ class Mismatch(Exception):
         super().__init__(expected, value)
         self.expected = expected
         self.path = "$"
-        shown = repr(value)
-        self.found = shown if len(shown) <= MAX_SHOWN_VALUE else shown[: MAX_SHOWN_VALUE - 1] + "…"
+        self.found = short_repr(value, MAX_SHOWN_VALUE)
 
     def __str__(self) -> str:
         return f"{self.path} should be {self.expected}, not {self.found}"
@@ -81,11 +81,11 @@ def _jsonable(value: Any) -> Any:
             return wire_form(value)
         case datetime() | date():
             return timestamp(value)
-        case Enum():
+        case Enum() if value is not UNSET:
             return value.value
         case UUID():
             return str(value)
-        case Decimal():
+        case Decimal() if value.is_finite():
             return int(value) if value == value.to_integral_value() else float(value)
         case Mapping():
             return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any JSON
@@ -156,7 +156,7 @@ def _object(value: Any) -> Any:
 
 
 def _list(kind: Any) -> Hook:
-    (item,) = get_args(kind)
+    (item,) = get_args(kind) or (Any,)
     decode = _hook(item)
 
     def decode_list(value: Any, _: Any) -> list[Any]:
@@ -168,7 +168,7 @@ def _list(kind: Any) -> Hook:
 
 
 def _dict(kind: Any) -> Hook:
-    _, item = get_args(kind)
+    _, item = get_args(kind) or (str, Any)
     if item is Any:
         return lambda value, _: _object(value)
     decode = _hook(item)
@@ -199,7 +199,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _is_generic(origin: type) -> Callable[[Any], bool]:
-    return lambda kind: get_origin(kind) is origin
+    return lambda kind: kind is origin or get_origin(kind) is origin
 
 
 _converter.register_structure_hook(str, _exact("a string", str))

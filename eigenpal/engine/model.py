@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -18,6 +19,17 @@ import attrs
 T = TypeVar("T")
 
 MAX_REPR_CHARACTERS = 60  # of one value inside a repr: an output of a megabyte must not flood a terminal
+
+# Looks at a few items of a few levels only: cheap however large or deep a value is.
+_excerpts = reprlib.Repr()
+_excerpts.maxlevel = _excerpts.maxdict = _excerpts.maxlist = 3
+_excerpts.maxstring = _excerpts.maxother = _excerpts.maxlong = 2 * MAX_REPR_CHARACTERS
+
+
+def short_repr(value: object, characters: int = MAX_REPR_CHARACTERS) -> str:
+    """Return the repr of any JSON, cut to some characters, without ever building the whole of it."""
+    text = _excerpts.repr(value)
+    return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def camel_case(name: str) -> str:
@@ -56,8 +68,8 @@ class Model:
         wire = self._as_sent()
         if wire_name in wire:
             return wire[wire_name]
-        name = snake_case(wire_name)
-        if isinstance(getattr(type(self), name, None), property | MemberDescriptorType):
+        name = snake_case(wire_name) if isinstance(wire_name, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - items are asked for with anything
+        if not name.startswith("_") and isinstance(getattr(type(self), name, None), property | MemberDescriptorType):
             return getattr(self, name)
         raise KeyError(wire_name)
 
@@ -124,8 +136,7 @@ def _short(value: object) -> str:
         return value.isoformat()
     if isinstance(value, list | dict) and len(value) > 3:  # pyright: ignore[reportUnknownArgumentType] - any JSON
         return f"<{len(value)} items>"  # pyright: ignore[reportUnknownArgumentType] - any JSON
-    text = repr(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
-    return text if len(text) <= MAX_REPR_CHARACTERS else text[: MAX_REPR_CHARACTERS - 1] + "…"
+    return short_repr(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
 
 
 def wire_name(field: attrs.Attribute[Any], kind: type[Model]) -> str:
@@ -135,15 +146,21 @@ def wire_name(field: attrs.Attribute[Any], kind: type[Model]) -> str:
 
 
 def wire_form(value: Any) -> Any:
-    """Return the JSON form of a model made by hand (None members left out), or of any value inside one."""
+    """Return the JSON form of a model made by hand (None is left out where it says nothing), or of a value in it."""
     if isinstance(value, Model):
         if value._wire is not None:  # pyright: ignore[reportPrivateUsage] - same module
             return dict(value._wire)  # pyright: ignore[reportPrivateUsage] - same module
         kind = type(value)
-        members = ((wire_name(f, kind), getattr(value, f.name)) for f in attrs.fields(kind) if f.init)
-        return {name: wire_form(member) for name, member in members if member is not None}
+        members = ((f, getattr(value, f.name)) for f in attrs.fields(kind) if f.init)
+        return {
+            wire_name(field, kind): wire_form(member)
+            for field, member in members
+            if member is not None or field.default is attrs.NOTHING
+        }
     if isinstance(value, list):
         return [wire_form(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+    if isinstance(value, dict):
+        return {key: wire_form(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - any JSON
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, Enum):
