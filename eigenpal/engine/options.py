@@ -97,8 +97,8 @@ class ClientOptions:
         Raises:
             EigenpalInputError: An option that can't work; the message names it.
         """
-        key = api_key if api_key is not None else os.environ.get(service.key_variable)
-        if key is None or not key.strip():
+        given = api_key if api_key is not None else os.environ.get(service.key_variable, "")
+        if not (key := header_value("api_key", given)):
             raise EigenpalInputError(
                 f"no API key: give api_key=..., or set the environment variable {service.key_variable}"
             )
@@ -106,15 +106,13 @@ class ClientOptions:
         if api_generation not in service.generations:
             known = ", ".join(repr(generation) for generation in service.generations)
             raise EigenpalInputError(f"api_generation={api_generation!r} is not known; this version speaks {known}")
-        if trigger is not None:
-            header_value("trigger", trigger)
         return cls(
-            api_key=Secret(header_value("api_key", key)),
+            api_key=Secret(key),
             base_url=_checked_base_url(address),
             timeout_seconds=checked_timeout(timeout_seconds),
             max_retries=_checked_retries(max_retries),
             default_headers=_checked_headers(default_headers),
-            trigger=trigger,
+            trigger=None if trigger is None else header_value("trigger", trigger),
             api_generation=api_generation,
         )
 
@@ -159,13 +157,16 @@ def _checked_retries(count: object) -> int:
 def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name, value in (headers or {}).items():
-        if not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise EigenpalInputError(f"{name!r} in default_headers is not a header name")
-        checked[name] = header_value(f"default_headers[{name!r}]", value)
+        # In one spelling, so that "user-agent" replaces the client's own User-Agent and is not sent beside it.
+        checked[name.title()] = header_value(f"default_headers[{name!r}]", value)
     return checked
 
 
-def _checked_base_url(address: str) -> str:
+def _checked_base_url(address: object) -> str:
+    if not isinstance(address, str):
+        raise EigenpalInputError(f"base_url must be a string, not {type(address).__name__}")
     url = address.strip()
     try:
         parts = urlsplit(url)
