@@ -23,6 +23,8 @@ from eigenpal.errors import EigenpalInputError
 T = TypeVar("T")
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(\*?)\}")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half of a pair: Python has it, UTF-8 does not
+_UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # those, controls and line ends
 IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _DOT_SEGMENTS: Final = frozenset({".", ".."})
 
@@ -86,8 +88,12 @@ class Operation(Generic[T]):
         texts = [query_text(name, item) for item in cast("Iterable[object]", value)]
         if not texts and name not in self.additive:
             raise EigenpalInputError(f"{name} is an empty list, which would match everything; leave it out instead")
+        if not all(texts):
+            raise EigenpalInputError(f"{name} has an empty item, which would match everything; leave it out instead")
         if service.sequences == "brackets":
             yield from ((f"{wire_name}[]", text) for text in texts)
+        elif torn := [text for text in texts if "," in text]:
+            raise EigenpalInputError(f"{name} has the item {torn[0]!r}, whose comma would make it several items")
         elif texts:
             yield wire_name, ",".join(texts)
 
@@ -97,8 +103,10 @@ def query_text(name: str, value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case enum.Enum():
+        case enum.Enum() if value is not UNSET:
             return str(value.value)
+        case str() if _SURROGATE.search(value):
+            raise EigenpalInputError(f"{name} has half of a surrogate pair, which is no character: {value!r}")
         case str() | int() | float():
             return str(value)
         case date():
@@ -116,8 +124,8 @@ def encode_segment(name: str, value: object) -> str:
     # Encoding alone is not enough: some proxies decode %2F (or decode twice) before they resolve dot segments.
     if not _DOT_SEGMENTS.isdisjoint(re.split(r"[/\\]", unquote(unquote(value)))):
         raise EigenpalInputError(f"{name} must not have '.' or '..' as a segment: {value!r} would name another path")
-    if not value.isprintable():
-        raise EigenpalInputError(f"{name} has line breaks, control or other unprintable characters: {value!r}")
+    if _UNSENDABLE.search(value):
+        raise EigenpalInputError(f"{name} has line breaks or control characters: {value!r}")
     return quote(value, safe="")
 
 
@@ -141,7 +149,7 @@ def untyped(method: str, path: str, *, query: Mapping[str, Any] | None, returns:
     verb = method.upper()
     if not verb.isascii() or not verb.isalpha():
         raise EigenpalInputError(f"{method!r} is not an HTTP method")
-    if not path.startswith("/") or "?" in path or "#" in path or not path.isprintable():
+    if not path.startswith("/") or "?" in path or "#" in path or _UNSENDABLE.search(path):
         raise EigenpalInputError(f"path must begin with '/' and have no '?', '#' or control characters; got {path!r}")
     if not _DOT_SEGMENTS.isdisjoint(re.split(r"[/\\]", unquote(unquote(path)))):
         raise EigenpalInputError(f"path must not have '.' or '..' as a segment: {path!r} would name another path")
