@@ -61,7 +61,8 @@ def backoff(retries_taken: int, retry_after: float | None, jitter: Callable[[], 
     """Return the seconds to wait before the next try: what the server asked for and a bit, or full jitter."""
     if retry_after is not None:
         return retry_after * (1 + RETRY_AFTER_JITTER * jitter())
-    return min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**retries_taken) * jitter()
+    doublings = min(retries_taken, 16)  # far past the longest; a float can't be doubled for ever
+    return min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**doublings) * jitter()
 
 
 @attrs.define
