@@ -93,8 +93,8 @@ class PageIterator(Generic[T]):
                     f"the server sent the same place in the list twice ({place[0] or place[1]!r}): its pages go in a "
                     f"circle, so not all items can be reached"
                 )
-            self._asked.add(place)
             page = await self._fetch(self._query)
+            self._asked.add(place)  # only now: after a failure the same page may be asked for again
             self._items = iter(page.items)
             following = page.next_query
             self._query = None if following is None else {**self._query, **following}

@@ -375,7 +375,7 @@ class RunsPage(Model):
     @property
     def has_more(self) -> bool:
         """Whether there are rows after this page."""
-        return self.next_cursor is not None
+        return bool(self.next_cursor)
 
     @property
     def next_query(self) -> Mapping[str, Any] | None:
