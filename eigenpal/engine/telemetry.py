@@ -51,13 +51,15 @@ def shown_url(url: str, *, origin: str | None = None) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     query = "&".join(_shown_pair(pair) for pair in parts.query.split("&") if pair)
-    if origin is not None and not url.startswith(origin):
+    if origin is not None and not url.startswith(f"{origin}/"):
         query = "…" if query else ""
     return f"{parts.scheme}://{host}{parts.path}" + (f"?{query}" if query else "")
 
 
 def _shown_pair(pair: str) -> str:
-    name, _, value = pair.partition("=")
+    name, equals, value = pair.partition("=")
+    if not equals:  # a bare token, as some signed addresses have it
+        return "REDACTED"
     return f"{name}={value}" if unquote_plus(name) in HARMLESS_QUERY else f"{quote(unquote_plus(name))}=REDACTED"
 
 
