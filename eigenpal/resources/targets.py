@@ -50,11 +50,12 @@ def _from_text(target: object) -> tuple[str, str | None]:
 
 
 def _from_mapping(target: Mapping[str, str]) -> tuple[str, str | None]:
-    root = ROOTS.get(target.get("type", ""))
+    kind = target.get("type")
+    root = ROOTS.get(kind) if isinstance(kind, str) else None
     if root is None:
-        raise EigenpalInputError(f"target type must be 'workflow' or 'agent', not {target.get('type')!r}")
+        raise EigenpalInputError(f"target type must be 'workflow' or 'agent', not {kind!r}")
     name = target.get("slug") or target.get("id")
-    if not name:
+    if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - mappings come from anywhere
         raise EigenpalInputError("a target mapping needs 'slug' or 'id'")
     name = name.replace("/", ".")
     if name.startswith(f"{root}."):
@@ -68,8 +69,10 @@ def _version(given: str | None, own: str | None) -> str | None:
     if given is not None and own is not None and given != own:
         raise EigenpalInputError(f"the target names version {own!r} and version={given!r} another; give one of them")
     version = given if given is not None else own
-    if version is not None and (not version or not version.isprintable() or version != version.strip()):
-        raise EigenpalInputError(f"{version!r} is not a version")
+    if version is None:
+        return None
+    if not isinstance(version, str) or not version.isprintable() or version != version.strip() or not version:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise EigenpalInputError(f"{version!r} is not a version; give a string such as '1.2.3'")
     return version
 
 
