@@ -30,6 +30,7 @@ JITTER: Final = 0.1  # waiters that started together must not poll together
 UNSEEN_GRACE_SECONDS: Final = 5.0  # a read replica may not know yet what was started a moment ago
 
 PASSING: Final = (EigenpalConnectionError, EigenpalTimeoutError, EigenpalRateLimitError, EigenpalServerError)
+REQUEST_TIMEOUT: Final = 408  # the one passing status without a class of its own
 
 
 def intervals(poll_interval_seconds: float) -> Callable[[], float]:
@@ -97,7 +98,9 @@ class Poll(Generic[T]):
                 raise
             self.trouble = error
             return None
-        except PASSING as error:
+        except EigenpalError as error:
+            if not isinstance(error, PASSING) and error.status != REQUEST_TIMEOUT:
+                raise
             self.trouble = error
             return None
         before, self.last, self.trouble = self.last, seen, None
