@@ -16,6 +16,7 @@ VAGUE_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "shared", 
 # Everything else is anyio. A prefix covers a folder; each has its reason.
 MAY_IMPORT_ASYNCIO = {
     "eigenpal/engine/transport/aiohttp_transport.py": "aiohttp is made of asyncio and takes its loop",
+    "eigenpal/engine/transport/connections.py": "asks whether the running loop is asyncio's before it takes aiohttp",
     "eigenpal/sandbox/": "a server on uvicorn, which runs on asyncio",
     "eigenpal_sync/_portal": "the portal owns an event loop and must stop it from outside",
 }

@@ -10,9 +10,10 @@ from tests.architecture.source_tree import PACKAGES
 # Each floor and what it may import; itself is understood. A new module of eigenpal needs a line here.
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
-    "errors": set(),
-    "engine": {"errors", "_version"},
-    "service": {"engine"},
+    "anyjson": set(),
+    "errors": {"anyjson"},
+    "engine": {"errors", "anyjson", "_version"},
+    "service": {"engine", "anyjson"},
     "models": {"engine", "errors"},
     "waiting": {"models", "engine", "errors"},  # gets the calls it makes handed in, so that it knows no resource
     "resources": {"waiting", "models", "engine", "errors"},
