@@ -263,7 +263,10 @@ class Session:
                 self._raise_for_status(await self._read(request, response, Repeat.HARMLESS), Repeat.HARMLESS)
             location = response.headers.get("location", "")
             await response.aclose()
-            request = self._redirected(request, urljoin(request.url, location))
+            try:
+                request = self._redirected(request, urljoin(request.url, location))
+            except ValueError:
+                raise EigenpalConnectionError("the download was redirected to what is not an address") from None
         raise EigenpalConnectionError(
             f"the download was redirected more than {MOST_REDIRECTS} times, last to {self._shown(request.url)}"
         )
