@@ -25,6 +25,7 @@ CHUNK_BYTES: Final = 512 * 1024  # a thread hop costs as much as reading 100 KiB
 
 _MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+ *(;[\x20-\x7e]*)?")
 _CONTENT_KEYS: Final = frozenset({"content", "filename", "mime_type", "mimeType"})
+_NEVER_FILES: Final = (str, int, float, list, tuple, type(None))
 _HOW_TO: Final = 'give a Path, a file opened with "rb", or {"content": bytes, "filename": str}'
 
 
@@ -105,7 +106,7 @@ class FileSource:
 
 def is_file(value: object) -> bool:
     """Tell whether a value is meant as a file: a path object, something readable, or a mapping with content. No I/O."""
-    if isinstance(value, str | int | float | list | tuple | None):
+    if isinstance(value, _NEVER_FILES):
         return False
     if is_mapping(value):
         content = value.get("content")

@@ -27,7 +27,7 @@ from eigenpal.engine.filenames import shortened
 LONGEST_STEM_BYTES: Final = 200  # leaves room for the dot, the mark of a private file and the endings
 MOST_MEMORY_BYTES: Final = 8192
 
-_HEADER_TEXT: Final = re.compile(r"[\x20-\x7e\x80-\xff]{1,1024}")  # what may go into If-Range, whoever wrote the file
+_HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]{1,1024}")  # what may go into If-Range, whoever wrote the file
 
 # O_NOFOLLOW: a link put in the place by someone else must not lead our bytes elsewhere. O_NONBLOCK: nor a pipe hold us.
 _OPEN_FLAGS: Final = (

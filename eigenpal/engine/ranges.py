@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
-_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"')  # ASCII alone comes back to the server as it was sent
 _CONTENT_RANGE: Final = re.compile(r"bytes +([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 

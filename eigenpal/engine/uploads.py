@@ -66,8 +66,11 @@ async def split_files(
                     f"{path} mixes files and other values; give the files as an input of their own."
                 )
         else:
-            _refuse_files_within(value, path)
             values[name] = value
+            try:
+                _refuse_files_within(value, path)
+            except RecursionError:
+                raise EigenpalInputError(f"{path} contains itself, or is nested too deeply for JSON.") from None
     if not found:
         return values, []
     sources = await to_thread.run_sync(lambda: [checked_source(value, path) for _, value, path in found])
@@ -76,27 +79,23 @@ async def split_files(
 
 def _refuse_files_within(value: object, path: str) -> None:
     """Walk a plain value and refuse what JSON can't carry but a user may well have meant."""
-    if type(value) in _SCALARS:
-        return
-    if is_file(value):
+    if _is_list(value):
+        for index, item in enumerate(value):
+            if type(item) not in _SCALARS:  # most are, and making a path costs more than the rest
+                _refuse_files_within(item, f"{path}[{index}]")
+    elif is_file(value):
         raise EigenpalInputError(
             f"{path} is a file inside another value, where it can't be sent. "
             "Make it the value of an input, or an item of a list that is the value of an input."
         )
-    if is_bytes(value):
+    elif is_bytes(value):
         raise EigenpalInputError(
             f'{path} is plain bytes; to send them as a file give {{"content": ..., "filename": ...}}.'
         )
-    try:
-        if is_mapping(value):
-            for key, item in value.items():
+    elif is_mapping(value):
+        for key, item in value.items():
+            if type(item) not in _SCALARS:
                 _refuse_files_within(item, f"{path}.{key}")
-        elif _is_list(value):
-            for index, item in enumerate(value):
-                _refuse_files_within(item, f"{path}[{index}]")
-    except RecursionError:
-        # Said without the path: it is as long as the value is deep.
-        raise EigenpalInputError("The input contains itself, or is nested too deeply to be sent as JSON.") from None
 
 
 def _is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:

@@ -142,6 +142,7 @@ async def test_a_cancelled_download_is_continued_by_the_next_call(tmp_path: Path
         {},
         {"etag": 'W/"weak"'},
         {"etag": "unquoted"},
+        {"etag": '"é"'},
         {"etag": 'W/"weak"', "last-modified": "Wed, 01 Jul 2026 09:00:00 GMT", "date": "Wed, 01 Jul 2026 10:00:00 GMT"},
         {"last-modified": "Wed, 01 Jul 2026 09:00:00 GMT"},
         {"last-modified": "Wed, 01 Jul 2026 09:00:00 GMT", "date": "Wed, 01 Jul 2026 09:00:00 GMT"},
