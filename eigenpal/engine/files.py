@@ -116,7 +116,7 @@ def is_file(value: object) -> bool:
 
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
     """Tell whether a value is a mapping, of whatever."""
-    return isinstance(value, Mapping)
+    return type(value) is dict or isinstance(value, Mapping)  # asking the abstract class costs ten times as much
 
 
 def is_bytes(value: object) -> TypeGuard[bytes | bytearray | memoryview]:
