@@ -6,12 +6,15 @@ constructors of clients, whose namespaces (`client.runs.artifacts`) it follows.
 
 from __future__ import annotations
 
+import enum
 import importlib
+import importlib.util
 import inspect
-import types
+import pkgutil
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -19,47 +22,74 @@ import attrs
 SNAPSHOT = Path(__file__).with_name("api.txt")
 PACKAGES = (
     "eigenpal",
+    "eigenpal.models",
     "eigenpal_sync",
     "eigenpal.archastro",
     "eigenpal_sync.archastro",
     "eigenpal.epilot",
     "eigenpal_sync.epilot",
+    "eigenpal.sandbox",
+    "eigenpal.testing",
 )
-STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 OURS = ("eigenpal", "eigenpal_sync")
-SHOWN_DUNDERS = {"__aenter__", "__aiter__", "__enter__", "__getitem__", "__iter__", "__next__", "__anext__", "__len__"}
+SHOWN_DUNDERS = {"__aenter__", "__aiter__", "__anext__", "__enter__", "__getitem__", "__iter__", "__len__", "__next__"}
+STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
-def api() -> Iterator[str]:
-    """Yield the lines of the whole public API."""
-    for package in PACKAGES:
-        if package != PACKAGES[0]:
-            yield ""
-        module = importlib.import_module(package)
-        for name in sorted(module.__all__):
-            yield from described(f"{package}.{name}", getattr(module, name))
+def text() -> str:
+    """Return the snapshot as it belongs in the file."""
+    seen: dict[int, str] = {}
+    return "".join(f"{line}\n" for package in PACKAGES for line in described_package(package, seen))
+
+
+def described_package(package: str, seen: dict[int, str]) -> Iterator[str]:
+    """Yield what a package exports; what an earlier one exports too is named and not repeated."""
+    if importlib.util.find_spec(package) is None:
+        return
+    for path, value in sorted(exports(importlib.import_module(package))):
+        if inspect.isclass(value) and id(value) in seen:
+            if not path.startswith("eigenpal.models."):
+                yield f"{path} is {seen[id(value)]}"
+            continue
+        seen[id(value)] = path
+        yield from described(path, value)
+    yield ""
+
+
+def exports(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield the paths and values that a package exports: its `__all__`, or the public classes of its modules."""
+    if names := getattr(module, "__all__", None):
+        yield from ((f"{module.__name__}.{name}", getattr(module, name)) for name in names)
+        return
+    for info in pkgutil.iter_modules(module.__path__, f"{module.__name__}."):
+        for name, kind in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
+            if kind.__module__ == info.name and not name.startswith("_"):
+                yield f"{info.name}.{name}", kind
 
 
 def described(path: str, value: Any) -> Iterator[str]:
     """Yield the lines of one exported name."""
     if inspect.isclass(value):
         yield from described_class(path, value)
-    elif callable(value) and not isinstance(value, types.GenericAlias):
+    elif inspect.isroutine(value):
         yield f"{path}{signature(value)}"
     else:
-        yield f"{path}: {type(value).__name__}"
+        ours_or_plain = ours(type(value)) or type(value).__module__ == "builtins"
+        yield f"{path}: {type(value).__name__ if ours_or_plain else 'type alias'}"
 
 
 def described_class(path: str, kind: type[Any]) -> Iterator[str]:
     """Yield a class, then its members; for a client, its namespaces too."""
     bases = ", ".join(base.__name__ for base in kind.__bases__ if base is not object)
     yield f"class {path}({bases})"
-    if attrs.has(kind):
+    if issubclass(kind, enum.Enum):
+        yield from (f"{path}.{member.name} = {member.value!r}" for member in kind)
+    elif attrs.has(kind):
         for field in attrs.fields(kind):
-            if not field.name.startswith("_"):
+            if not field.name.startswith("_") and not field.inherited:
                 default = "" if field.default is attrs.NOTHING else " = ..."
                 yield f"{path}.{field.name}: {annotation(field.type)}{default}"
-    elif not issubclass(kind, Exception):
+    elif not issubclass(kind, BaseException):
         yield f"{path}{signature(kind)}"
     yield from methods(path, kind)
     if kind.__name__.endswith("Client"):
@@ -68,8 +98,9 @@ def described_class(path: str, kind: type[Any]) -> Iterator[str]:
 
 
 def methods(path: str, kind: type[Any]) -> Iterator[str]:
-    """Yield the public methods and properties of a class, inherited ones of this project included."""
-    for name in sorted(dir(kind)):
+    """Yield the public methods and properties of a class; those of a public base are shown there."""
+    shown_elsewhere = {name for base in kind.__mro__[1:] if not base.__name__.startswith("_") for name in vars(base)}
+    for name in sorted(set(dir(kind)) - (shown_elsewhere - set(vars(kind)))):
         if name.startswith("_") and name not in SHOWN_DUNDERS:
             continue
         member: Any = inspect.getattr_static(kind, name)
@@ -103,14 +134,11 @@ def ours(thing: Any) -> bool:
 
 def signature(thing: Any) -> str:
     """Return a signature as written in the source, without self; defaults as their repr."""
-    try:
-        found = inspect.signature(thing)
-    except ValueError:  # a built-in's
-        return "(...)"
+    found = inspect.signature(thing)
     shown = [parameter for name, parameter in found.parameters.items() if name not in {"self", "cls"}]
-    text = ", ".join(_parameters(shown))
     returns = found.return_annotation
-    return f"({text})" + ("" if returns is inspect.Signature.empty else f" -> {annotation(returns)}")
+    answer = "" if returns in {inspect.Signature.empty, "None"} else f" -> {annotation(returns)}"
+    return f"({', '.join(_parameters(shown))}){answer}"
 
 
 def _parameters(shown: list[inspect.Parameter]) -> Iterator[str]:
@@ -129,11 +157,6 @@ def _parameters(shown: list[inspect.Parameter]) -> Iterator[str]:
 def annotation(hint: Any) -> str:
     """Return an annotation as text: modules import annotations from the future, so it is text nearly always."""
     return hint if isinstance(hint, str) else inspect.formatannotation(hint)
-
-
-def text() -> str:
-    """Return the snapshot as it belongs in the file."""
-    return "\n".join(api()) + "\n"
 
 
 if __name__ == "__main__":
