@@ -102,5 +102,5 @@ def json_answer(document: Any, status: int = 200) -> Response:
         document: Any JSON.
         status: HTTP status.
     """
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return Response(body, status, media_type="application/json")
+    # ASCII, with escapes: what a client sent may hold lone surrogates, which UTF-8 can't carry.
+    return Response(json.dumps(document, separators=(",", ":")).encode("ascii"), status, media_type="application/json")

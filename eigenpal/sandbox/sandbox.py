@@ -21,7 +21,9 @@ from eigenpal.sandbox.ids import IdSource, derived_id
 from eigenpal.sandbox.invoices import extract_invoice
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Admission, Registry, RunFunction
+from eigenpal.sandbox.rows import FileRow
 from eigenpal.sandbox.server import ServerThread
+from eigenpal.sandbox.store import Store
 
 MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them; above this it is surely a mistake
 MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
@@ -161,6 +163,11 @@ class Sandbox:
         """The API key of the first tenant."""
         return self._api_key
 
+    @property
+    def data_folder(self) -> Path | None:
+        """The folder that holds runs and files; None when it is a temporary one and the sandbox is not running."""
+        return self._data or self._temporary
+
     def add_key(self, tenant: str, api_key: str | None = None) -> str:
         """Add an API key; runs of different tenants are kept apart.
 
@@ -297,9 +304,7 @@ class Sandbox:
             RuntimeError: The sandbox is not running.
             KeyError: It has no such run.
         """
-        if self._hosting is None:
-            raise RuntimeError("This sandbox is not running.")
-        store = self._hosting.store
+        store = self._store()
         if store.run(run_id) is None:
             raise KeyError(run_id)
         store.update_run(
@@ -311,6 +316,22 @@ class Sandbox:
             passed=passed,
             annotation=annotation,
         )
+
+    def files(self, run_id: str) -> Sequence[FileRow]:
+        """Return the files of a run with their ids, inputs included; the API shows ids nowhere but in uploads.
+
+        Args:
+            run_id: The run; one that doesn't exist has no files.
+
+        Raises:
+            RuntimeError: The sandbox is not running.
+        """
+        return self._store().files(run_id)
+
+    def _store(self) -> Store:
+        if self._hosting is None:
+            raise RuntimeError("This sandbox is not running.")
+        return self._hosting.store
 
     def __repr__(self) -> str:
         state = f"running at {self.url}" if self._server is not None else "stopped"

@@ -137,7 +137,8 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before, after = text[: match.start("number")], text[match.end("number") :]
     if before and match["before"] is None and (before[-1].isalnum() or before[-1] in "/#_.,"):
         return False
-    if match["minus"] and re.search(r"\w[-−–]$", before):  # "INV-2026": the dash joins, it is no minus
+    # "INV-2026": the dash joins, it is no minus; "10:30": a time.
+    if (match["minus"] and re.search(r"\w[-−–]$", before)) or re.search(r"\d:$", before):
         return False
     return not (match["after"] is None and re.match(r"[^\W\d]|[/_]|-\w|[.:]\d", after))
 

@@ -9,7 +9,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(patterns)})(?!\w)", re.IGNORECASE)
 
 
-_NUMBER = r"(?:\s*(?:no|nr|num|number|nummer|n[°º]|#|id)\b\.?|\s*[#№]|\s*n[°º]\.?)"
+_NUMBER = r"(?:\s*n[°º]\.?|\s*[#№]|\s*(?:no|nr|num|number|nummer|n|id)\b\.?)"
 
 INVOICE = _words(
     r"\b(?:tax |vat |pro[- ]?forma )?invoices?",
@@ -75,7 +75,7 @@ _RATE = r"(?:\d{1,2}(?:[.,]\d{1,2})?\s?%\s?(?:of )?)?"
 
 TAX = _words(
     rf"(?:total )?{_RATE}(?:(?:sales|plus|add|incl\.?) )?{_RATE}"
-    r"(?:tax(?:es)?|vat|v\.a\.t\.|gst|hst|pst)(?!\.? ?(?:id|no|reg|number|identification)\b)",
+    r"(?:tax(?:es)?|vat|v\.a\.t\.|gst|hst|pst|qst)(?!\.? ?(?:id|no|reg|number|identification)\b)",
     rf"{_RATE}(?:zzgl\.? |zuz[üu]gl(?:ich|\.) |inkl\.? |gesetzl\.? |\+ ?)?{_RATE}"
     r"(?:mwst|ust|mehrwertsteuer|umsatzsteuer)\.?(?![-. ]?(?:id|nr))",
     rf"(?:montant |total )?{_RATE}(?:t\.?v\.?a\.?|i\.?v\.?a\.?|b\.?t\.?w\.?|igic)(?! (?:intra|n[°ºo]|id|nr|num))",

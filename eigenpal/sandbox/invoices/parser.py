@@ -129,7 +129,7 @@ def _labelled(lines: Sequence[Line], label: re.Pattern[str]) -> list[str]:
             match = label.match(cell.text)
             if match is None:
                 continue
-            behind = cell.text[match.end() :].strip(" :#.–-\t") if match.end() < len(cell.text) else ""
+            behind = cell.text[match.end() :].lstrip(" :#.–-").rstrip()
             if behind:
                 found.append(behind)
                 continue
@@ -153,9 +153,8 @@ def _is_label(text: str) -> bool:
     """Tell whether a cell is a label, with or without a value behind it."""
     for label in _ALL_LABELS:
         match = label.match(text)
-        if match is not None and (
-            match.end() == len(text.rstrip(" :#.")) or text[match.end() :].lstrip()[:1] in (":", "#")
-        ):
+        behind = text[match.end() :].strip() if match is not None else "no label"
+        if not behind.strip(":#.") or behind[0] in ":#":
             return True
     return False
 
@@ -244,7 +243,8 @@ def _tax(taxes: Sequence[Decimal], net: Decimal | None, total: Decimal | None) -
     for candidate in (taxes[-1], sum(taxes, Decimal(0)), *taxes):
         if net is not None and total is not None and abs(net + candidate - total) <= CENT:
             return candidate
-    return sum(taxes, Decimal(0)) if len(set(taxes)) == len(taxes) else taxes[-1]
+    # A discount or freight is in between: either the last line sums the others up, or nothing does.
+    return taxes[-1] if taxes[-1] == sum(taxes[:-1], Decimal(0)) else sum(taxes, Decimal(0))
 
 
 def _amounts(lines: Sequence[Line], label: re.Pattern[str], style: NumberStyle) -> list[Decimal]:

@@ -1,0 +1,34 @@
+"""A running sandbox and a plain HTTP client for it; every answer the client gets is checked against the API description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from eigenpal.sandbox import Sandbox
+from tests.sandbox.contract import check_answer
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+def connect(sandbox: Sandbox, api_key: str | None = None) -> httpx.Client:
+    """Return a client that fails the test when an answer isn't what the API description promises."""
+    return httpx.Client(
+        base_url=f"{sandbox.url}/api/v1",
+        headers={"authorization": f"Bearer {api_key or sandbox.api_key}"},
+        event_hooks={"response": [check_answer]},
+        timeout=10,
+        trust_env=False,
+    )
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with connect(sandbox) as connected:
+        yield connected

@@ -1,0 +1,103 @@
+"""JSON as the service may send it: strategies made from the schemas of the API description, and for any JSON at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import yaml
+
+Strategy = st.SearchStrategy[Any]
+
+UNKNOWN_MEMBERS = ["newMember", "x_future", "Größe"]  # no schema has them, and any object may
+
+_TYPES: Mapping[str, Strategy] = {
+    "null": st.none(),
+    "boolean": st.booleans(),
+    "integer": st.integers(),
+    "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    "string": st.text(max_size=20),
+}
+
+any_json: Strategy = st.recursive(
+    st.one_of(*_TYPES.values()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+# As observed: UTC with milliseconds and Z. And what else ISO-8601 allows, since no format is declared.
+timestamps: Strategy = st.datetimes().map(lambda moment: moment.isoformat(timespec="milliseconds") + "Z") | st.datetimes(
+    timezones=st.timezones()
+).map(lambda moment: moment.isoformat())
+
+
+@cache
+def description() -> dict[str, Any]:
+    """Return the API description."""
+    text = Path(__file__).with_name("eigenpal.openapi.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return loaded
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas by name."""
+    found: dict[str, Any] = description()["components"]["schemas"]
+    return found
+
+
+def examples() -> dict[str, Any]:
+    """Return the example payloads by name, each with `value` and the schema it is valid against."""
+    found: dict[str, Any] = description()["components"]["examples"]
+    return found
+
+
+@cache
+def instances(name: str) -> Strategy:
+    """Return a strategy for the valid instances of a named schema, unknown members included."""
+    return _instances(schemas()[name])
+
+
+def _instances(schema: Mapping[str, Any]) -> Strategy:
+    # "likely" and "expected" are the best knowledge there is of what upstream declares as any JSON, or not at all.
+    if (reference := schema.get("$ref", schema.get("x-likely-schema"))) is not None:
+        return instances(reference.removeprefix("#/components/schemas/"))
+    if "x-expected-const" in schema:
+        return st.just(schema["x-expected-const"])
+    if "const" in schema:
+        return st.just(schema["const"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of(*map(_instances, schema["anyOf"]))
+    if "allOf" in schema:
+        (only,) = schema["allOf"]
+        return _instances(only)
+    if "type" not in schema:
+        return any_json
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return st.one_of(*(_of_type(kind, schema) for kind in types))
+
+
+def _of_type(kind: str, schema: Mapping[str, Any]) -> Strategy:
+    match kind:
+        case "object":
+            return _objects(schema)
+        case "array":
+            return st.lists(_instances(schema["items"]), max_size=3)
+        case "string" if schema.get("x-observed-format") == "date-time":
+            return timestamps
+        case _:
+            return _TYPES[kind]
+
+
+def _objects(schema: Mapping[str, Any]) -> Strategy:
+    members = {name: _instances(member) for name, member in schema.get("properties", {}).items()}
+    required = {name: members[name] for name in schema.get("required", ())}
+    optional = {name: member for name, member in members.items() if name not in required}
+    if isinstance(more := schema.get("additionalProperties"), dict):
+        return st.dictionaries(st.text(max_size=8), _instances(more), max_size=3)
+    unknown = {name: any_json for name in UNKNOWN_MEMBERS}
+    return st.fixed_dictionaries(required, optional=optional | unknown)
