@@ -92,15 +92,21 @@ def types(session: nox.Session) -> None:
 @nox.session
 def generate(session: nox.Session) -> None:
     """Write the blocking twin from the async classes; `-- --check` only compares."""
-    session.install("-e", ".[dev]")
+    session.install("-e", ".", _requirement("ruff"))
     session.run("python", "-m", "eigenpal_sync._generate", *session.posargs)
 
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure what docs and changelog promise; arguments choose benchmarks."""
+    """Measure what the docs promise: all benchmarks, or `-- <name> [its arguments]` for one."""
     session.install("-e", ".[dev]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    folder = Path("benchmarks")
+    if session.posargs:
+        session.run("python", str(folder / f"{session.posargs[0]}.py"), *session.posargs[1:])
+        return
+    for script in sorted(folder.glob("*.py")):
+        if '__name__ == "__main__"' in script.read_text(encoding="utf-8"):
+            session.run("python", str(script))
 
 
 @nox.session
