@@ -80,9 +80,9 @@ async def save(
 
     Args:
         open_stream: Opens the download with these extra request headers.
-        to: An existing folder, or a text that ends in a separator, means: into it, under the safe form of `name`. All
-            else is the file itself. Missing folders are made. (A `Path` drops the separator: `Path("out/")` is a folder
-            only if it exists.)
+        to: An existing folder, or a text that ends in a separator, means: into it, under the safe form of `name`. So
+            does a path that is not there and has no file ending, if the file has one: `Path("out/")` has lost its
+            slash. All else is the file itself. Missing folders are made.
         name: Path the server gave the file.
         source: Text that names this content and nothing else (method and address without credentials). Bytes that a
             call left behind are continued only for the same source; by default for the same name.
@@ -278,8 +278,13 @@ async def _iterating(stream: ByteStream) -> AsyncGenerator[AsyncIterator[bytes],
 def _place(to: str | os.PathLike[str], name: str, overwrite: bool) -> Path:
     """Return the file to write, after making sure that it may be written."""
     text = os.fspath(to)
-    folder = text.endswith(tuple(filter(None, ("/", os.sep, os.altsep)))) or os.path.isdir(text)
-    target = Path(text, safe_name(name)) if folder else Path(text)
+    file_name = safe_name(name)
+    folder = (
+        text.endswith(tuple(filter(None, ("/", os.sep, os.altsep))))
+        or os.path.isdir(text)
+        or (bool(Path(file_name).suffix) and not Path(text).suffix and not os.path.lexists(text))
+    )
+    target = Path(text, file_name) if folder else Path(text)
     if target.is_dir():
         raise EigenpalInputError(f"{target} is a folder; give another place.") from IsADirectoryError(
             errno.EISDIR, os.strerror(errno.EISDIR), str(target)

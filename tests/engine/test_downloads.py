@@ -107,6 +107,18 @@ async def test_a_file_that_appears_meanwhile_is_not_overwritten_without_hard_lin
 
 
 @pytest.mark.anyio
+async def test_a_path_that_is_not_there_and_has_no_ending_is_a_folder_for_a_file_with_one(tmp_path: Path) -> None:
+    saved = await save(Server(CONTENT).open, Path(f"{tmp_path}/out/"), name=NAME)
+    assert saved == tmp_path / "out" / "report.pdf"
+
+
+@pytest.mark.anyio
+async def test_a_path_without_ending_is_the_file_for_a_file_without_one(tmp_path: Path) -> None:
+    saved = await save(Server(CONTENT).open, tmp_path / "notice", name="output/LICENSE")
+    assert saved == tmp_path / "notice"
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("overwrite", [True, False])
 async def test_a_folder_in_the_place_is_refused_before_anything_is_sent(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "report.pdf").mkdir()
