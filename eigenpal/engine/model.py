@@ -95,9 +95,9 @@ class Model:
 
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and self._wire is not None:
-                wire_name = type(self).wire_naming(name)
-                if wire_name in self._wire:
-                    return self._wire[wire_name]
+                for wire_name in (type(self).wire_naming(name), name):
+                    if wire_name in self._wire:
+                        return self._wire[wire_name]
             raise AttributeError(f"{type(self).__name__} has no member {name!r}")
 
     def __repr__(self) -> str:
