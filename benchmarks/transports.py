@@ -123,7 +123,9 @@ async def measure(contender: Contender, base: str, connections: int, in_flight: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency", type=float, default=0.01, help="seconds the server holds back each answer")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each kind, interleaved; the median counts")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="measurements of each kind, interleaved; the median counts"
+    )
     parser.add_argument("--connections", type=int, default=100, help="connections each may open")
     parser.add_argument("--only", choices=CONTENDERS, action="append", help="leave the others out")
     arguments = parser.parse_args()
@@ -135,9 +137,7 @@ def main() -> None:
             for _ in range(arguments.rounds):
                 for name, contender in contenders.items():
                     calls = (SLOW_CALLS if name == "stock httpx" else CALLS)[in_flight]
-                    figures[name].append(
-                        asyncio.run(measure(contender, base, arguments.connections, in_flight, calls))
-                    )
+                    figures[name].append(asyncio.run(measure(contender, base, arguments.connections, in_flight, calls)))
             for name, taken in figures.items():
                 medians[in_flight, name] = Figure(
                     statistics.median(figure.calls_per_second for figure in taken),
@@ -148,7 +148,9 @@ def main() -> None:
 
 def report(medians: dict[tuple[int, str], Figure], names: list[str]) -> None:
     """Print a line for each measurement, with its ratio to stock httpx, to bare aiohttp, and to itself at 10."""
-    print(f"{'in flight':>9}  {'transport':<18}{'calls/s':>9}{'CPU us/call':>13}{'x httpx':>9}{'x aiohttp':>11}{'CPU x own@10':>14}")
+    print(
+        f"{'in flight':>9}  {'transport':<18}{'calls/s':>9}{'CPU us/call':>13}{'x httpx':>9}{'x aiohttp':>11}{'CPU x own@10':>14}"
+    )
     for in_flight in IN_FLIGHT:
         for name in names:
             figure = medians[in_flight, name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
@@ -21,16 +21,15 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from eigenpal.engine.transport.address import Origin, split_url
-from eigenpal.engine.transport.framing import counted_chunks, response_headers
+from eigenpal.engine.transport.descriptors import forget_transport, is_readable
+from eigenpal.engine.transport.framing import counted_chunks, pieces, response_headers
 from eigenpal.engine.transport.tls import shared_context, tls_failure
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
-from eigenpal.engine.transport.sockets import is_readable
 
 IDLE_SECONDS = 15.0  # the same as for lanes
 SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer
-PIECE_BYTES = 256 * 1024  # larger bodies are cut, so that each write has its own timeout and others get their turn
 MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -186,26 +185,12 @@ class _Connector(aiohttp.TCPConnector):
         self._close()
 
     def forget(self) -> None:
-        """Forget every connection without the loop: it has ended, or it is the parent's.
-
-        Asking a transport to close would go through its loop, in a child even through the parent's own list of
-        descriptors to watch. So the descriptors are closed under them, and the transports are told, in the place
-        their finalizers look at, that there is nothing left to close.
-        """
+        """Forget every connection without the loop: it has ended, or it is the parent's."""
         for transport in list(self._transports):
-            _drop(transport)
+            forget_transport(transport)
         self._conns.clear()
         self._acquired.clear()
         self._closed = True
-
-
-def _drop(transport: Any) -> None:
-    if (protocol := getattr(transport, "_ssl_protocol", None)) is not None:
-        transport._closed = True
-        transport = protocol._transport
-    if (sock := getattr(transport, "_sock", None)) is not None:
-        sock.close()
-        transport._sock = None
 
 
 async def _never_twice(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
@@ -243,7 +228,7 @@ class _StreamedPayload(Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        chunks = _pieces(self._body) if isinstance(self._body, bytes) else counted_chunks(self._body)
+        chunks = pieces(self._body) if isinstance(self._body, bytes) else counted_chunks(self._body)
         try:
             async for chunk in chunks:
                 try:
@@ -258,11 +243,6 @@ class _StreamedPayload(Payload):
             raise
         finally:
             await chunks.aclose()
-
-
-async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
-    for start in range(0, len(body), PIECE_BYTES):
-        yield body[start : start + PIECE_BYTES]
 
 
 def _payload(request: Request) -> bytes | _StreamedPayload | None:
@@ -284,13 +264,14 @@ def _unconnected(error: Exception, request: Any, timeout: float | None) -> Trans
     cause: BaseException | None = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
-    if isinstance(cause, ssl.SSLError):
+    hung_up = isinstance(cause, ConnectionResetError | ConnectionAbortedError)
+    if isinstance(cause, ssl.SSLError) or (hung_up and request.is_ssl()):
         return tls_failure(cause, host)
     if proxy is not None:
         return TransportFailure("proxy", sent=False, detail=f"could not connect to the proxy {proxy}")
     if isinstance(error, ClientConnectorDNSError):
         return TransportFailure("dns", sent=False, detail=f"no address found for the host {host}")
-    words = (getattr(cause, "strerror", None) or "").lower()
+    words = os.strerror(cause.errno).lower() if isinstance(cause, OSError) and cause.errno else "unknown reason"
     return TransportFailure("refused", sent=False, detail=f"could not connect to {host}:{request.url.port}: {words}")
 
 

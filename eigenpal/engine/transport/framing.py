@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})  # these say Content-Length: 0 when they have no body
+PIECE_BYTES = 256 * 1024  # larger bodies are cut, so that each write has its own timeout and others get their turn
 
 
 def content_length(request: Request) -> int | None:
@@ -27,19 +28,25 @@ async def counted_chunks(body: Body) -> AsyncGenerator[bytes, None]:
     """
     promised = body.length
     given = 0
-    async for chunk in body.chunks():
-        given += len(chunk)
-        if promised is not None and given > promised:
-            raise _wrong_length(promised, "longer")
-        if chunk:  # an empty chunk would end a chunked body
-            yield chunk
+    chunks = body.chunks()
+    try:
+        async for chunk in chunks:
+            given += len(chunk)
+            if promised is not None and given > promised:
+                raise _wrong_length(promised, "longer")
+            if chunk:  # an empty chunk would end a chunked body
+                yield chunk
+    finally:
+        if isinstance(chunks, AsyncGenerator):  # closed here and now, so that an open file is too
+            await chunks.aclose()
     if promised is not None and given < promised:
         raise _wrong_length(promised, "shorter")
 
 
-def _wrong_length(promised: int, how: str) -> TransportFailure:
-    detail = f"the body is {how} than the {promised} bytes it was said to have; did the file change?"
-    return TransportFailure("protocol", sent=True, detail=detail)
+async def pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    """Yield bytes in parts of a size fit for one write each."""
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 def response_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -50,6 +57,11 @@ def response_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         value = _text(raw_value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _wrong_length(promised: int, how: str) -> TransportFailure:
+    detail = f"the body is {how} than the {promised} bytes it was said to have; did the file change?"
+    return TransportFailure("protocol", sent=True, detail=detail)
 
 
 def _text(raw: bytes) -> str:

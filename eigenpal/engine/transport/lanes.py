@@ -1,8 +1,8 @@
-"""The default transport: many single connections, each owned by one request at a time.
+"""The default transport: many httpx transports of one connection, each owned by one request at a time.
 
-Why not httpx's pool: it looks at every connection for every request, and a storm of cancelled requests can leave it
-with connections that nobody owns and nobody may take. Here a request owns its lane from start to end, and a lane whose
-request did not end well is closed on the spot, by closing its socket, which can neither block nor be cancelled.
+Why not one with many: its pool looks at every connection for every request, and a storm of cancelled requests can leave
+it with connections that nobody owns and nobody may take. Here a request owns its lane from start to end, and a lane
+whose request did not end well is closed and thrown away.
 """
 
 from __future__ import annotations
@@ -10,38 +10,56 @@ from __future__ import annotations
 import time
 from collections import deque
 from functools import partial
+from types import ModuleType
+from typing import Any
+
+import anyio
 
 from eigenpal.engine.transport.address import Origin, split_url
-from eigenpal.engine.transport.dialing import Wire, dial
-from eigenpal.engine.transport.http1 import Http1, Http1Response
+from eigenpal.engine.transport.descriptors import forget_stream, is_readable
+from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Request
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
-from eigenpal.engine.transport.sockets import Resolver
+from eigenpal.engine.transport.tls import shared_context
+from eigenpal.errors import EigenpalUsageError
 
 IDLE_SECONDS = 15.0  # shorter than the keep-alive of usual servers and balancers, so that it is us who close
+CLOSING_SECONDS = 2.0  # closing waits for nothing but a turn of the loop
 
 
 class Lane:
-    """One connection to one origin."""
+    """One httpx transport with one connection to one origin.
 
-    __slots__ = ("forwarded", "http", "origin", "parked_at", "proxy", "wire")
+    Attributes:
+        streams: The connections it has opened, of which the last may be in use.
+    """
 
-    def __init__(self, origin: Origin, proxy: Proxy | None, wire: Wire) -> None:
+    __slots__ = ("origin", "parked_at", "proxy", "streams", "transport")
+
+    def __init__(self, origin: Origin, proxy: Proxy | None, transport: Any) -> None:
         self.origin = origin
         self.proxy = proxy
-        self.wire = wire
-        self.http = Http1(wire)
+        self.transport = transport
         self.parked_at = 0.0
-        # Through such a proxy, the request itself says where it goes.
-        self.forwarded = proxy is not None and not proxy.is_socks and origin.scheme == "http"
+        self.streams: list[Any] = []
 
-    def headers(self, request: Request) -> list[tuple[bytes, bytes]]:
-        headers = [(b"Host", self.origin.host_header.encode())]
-        headers += [(name.encode(), value.encode()) for name, value in request.headers.items()]
-        if self.forwarded and self.proxy is not None and (authorization := self.proxy.authorization) is not None:
-            headers.append((b"Proxy-Authorization", authorization.encode()))
-        return headers
+    @property
+    def is_stale(self) -> bool:
+        """Whether its server has closed it, or it was never connected."""
+        return not self.streams or is_readable(self.streams[-1].get_extra_info("socket").fileno())
+
+    async def aclose(self) -> None:
+        """Close it, whatever state it is in; can't be cancelled, and does not wait for the network."""
+        with anyio.move_on_after(CLOSING_SECONDS, shield=True):
+            await self.transport.aclose()
+            for stream in self.streams:  # a connection that was still being secured is unknown to its transport
+                await stream.aclose()
+
+    def forget(self) -> None:
+        """Close its sockets without awaiting or saying goodbye."""
+        for stream in self.streams:
+            forget_stream(stream)
 
 
 class LaneTransport:
@@ -53,42 +71,40 @@ class LaneTransport:
     def __init__(self, options: TransportOptions, proxies: ProxyMap) -> None:
         self._options = options
         self._proxies = proxies
-        self._resolver = Resolver()
+        self._library = installed_library()
         self._lanes: set[Lane] = set()
         self._parked: dict[Lane, None] = {}  # every idle lane, the longest idle first
         self._parked_at: dict[Origin, deque[Lane]] = {}
         self._closed = False
 
-    async def send(self, request: Request) -> Http1Response:
+    async def send(self, request: Request) -> HttpxResponse:
         """Send once over an idle lane or a new one."""
-        origin, target = split_url(request.url)
-        lane = self._take(origin)
-        if lane is None:
-            request.handed_over = False
-            lane = await self._open(origin, request.timeout)
-            request.handed_over = True
+        origin, _ = split_url(request.url)
+        lane = await self._take(origin)
         try:
-            head = await lane.http.send(
-                request, f"{origin}{target}" if lane.forwarded else target, lane.headers(request)
-            )
+            exchange = Exchange(self._library, request, lane.proxy)
+            if not lane.streams:
+                lane.streams = exchange.streams
+                exchange.watch()
+            answer = await exchange.over(lane.transport.handle_async_request)
         except BaseException:
-            self._throw_away(lane)
+            await self._throw_away(lane)
             raise
-        return Http1Response(lane.http, head, partial(self._give_back, lane))
+        return HttpxResponse(answer, exchange.failure, partial(self._give_back, lane))
 
     def abandon(self) -> None:
         """Drop every connection without awaiting."""
         for lane in self._clear():
-            lane.wire.drop()
+            lane.forget()
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""
         for lane in self._clear():
-            await lane.wire.aclose()
+            await lane.aclose()
 
     @property
     def open_lanes(self) -> int:
-        """How many connections there are, busy and idle."""
+        """How many lanes there are, busy and idle."""
         return len(self._lanes)
 
     def _clear(self) -> set[Lane]:
@@ -98,44 +114,73 @@ class LaneTransport:
         self._parked_at.clear()
         return lanes
 
-    def _take(self, origin: Origin) -> Lane | None:
-        """Return an idle lane that is fit for use, after dropping those that idled too long."""
+    async def _take(self, origin: Origin) -> Lane:
+        """Return an idle lane that is fit for use, or a new one; those that idled too long are closed on the way."""
         oldest_allowed = time.monotonic() - IDLE_SECONDS
         while self._parked and next(iter(self._parked)).parked_at < oldest_allowed:
-            self._drop_longest_idle()
+            await self._close_longest_idle()
         parked = self._parked_at.get(origin)
         while parked:
             lane = parked.pop()
             del self._parked[lane]
-            if not lane.wire.has_input:
+            if not lane.is_stale:
                 return lane
-            self._throw_away(lane)  # its server has closed it
-        return None
-
-    async def _open(self, origin: Origin, timeout: float | None) -> Lane:
+            await self._throw_away(lane)
         if self._parked and len(self._lanes) >= self._options.max_concurrency:
-            self._drop_longest_idle()  # idle lanes to one origin must not add up with busy ones to another
+            await self._close_longest_idle()  # idle lanes to one origin must not add up with busy ones to another
+        return self._open(origin)
+
+    def _open(self, origin: Origin) -> Lane:
         proxy = self._proxies.proxy_for(origin)
-        wire = await dial(origin, proxy, self._resolver, self._options, timeout)
-        lane = Lane(origin, proxy, wire)
+        limits = self._library.Limits(
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=None
+        )  # expiry is looked after here
+        transport = httpx_transport(self._library, self._options, origin, proxy, limits=limits)
+        lane = Lane(origin, proxy, transport)
         self._lanes.add(lane)
         return lane
 
-    def _give_back(self, lane: Lane) -> None:
+    async def _give_back(self, lane: Lane, ended: bool) -> None:
         """Keep a lane whose answer was read to its end, throw away any other."""
-        if self._closed or not lane.http.ready_again():
-            self._throw_away(lane)
+        if self._closed or not ended:
+            await self._throw_away(lane)
             return
         lane.parked_at = time.monotonic()
         self._parked[lane] = None
         self._parked_at.setdefault(lane.origin, deque()).append(lane)
 
-    def _drop_longest_idle(self) -> None:
+    async def _close_longest_idle(self) -> None:
         lane = next(iter(self._parked))
         del self._parked[lane]
         self._parked_at[lane.origin].popleft()
-        self._throw_away(lane)
+        await self._throw_away(lane)
 
-    def _throw_away(self, lane: Lane) -> None:
+    async def _throw_away(self, lane: Lane) -> None:
         self._lanes.discard(lane)
-        lane.wire.drop()
+        await lane.aclose()
+
+
+def httpx_transport(
+    library: ModuleType, options: TransportOptions, origin: Origin, proxy: Proxy | None, *, limits: Any
+) -> Any:
+    """Return a transport of httpx that reaches an origin, through the proxy if there is one."""
+    secure = origin.scheme == "https" or (proxy is not None and proxy.scheme == "https")
+    # False makes httpx load nothing; where TLS is spoken it is always a context of ours.
+    trust = shared_context(options.verify, trust_env=options.trust_env, http2=options.http2) if secure else False
+    try:
+        return library.AsyncHTTPTransport(
+            verify=trust,
+            trust_env=False,
+            http2=options.http2,
+            limits=limits,
+            proxy=None if proxy is None else _in_httpx_words(library, options, proxy),
+        )
+    except ImportError:
+        extra = "socks" if proxy is not None and proxy.is_socks else "http2"
+        raise EigenpalUsageError(f'This needs one more package: pip install "{library.__name__}[{extra}]".') from None
+
+
+def _in_httpx_words(library: ModuleType, options: TransportOptions, proxy: Proxy) -> Any:
+    auth = None if proxy.username is None else (proxy.username, proxy.password)
+    trust = shared_context(options.verify, trust_env=options.trust_env) if proxy.scheme == "https" else None
+    return library.Proxy(proxy.url, auth=auth, ssl_context=trust)

@@ -153,7 +153,9 @@ async def test_a_body_comes_as_it_was_on_the_wire(kind: str) -> None:
 async def test_a_chunked_body_comes_without_its_framing(kind: str) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
-        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
+        peer.send(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: 1\r\n\r\n"
+        )
 
     with scripted_server(script) as server:
         async with connections(kind) as mine:

@@ -1,0 +1,54 @@
+"""The sockets under a connection: whether one has something to read, and closing one without its event loop.
+
+Only for connections nobody uses any more. Nothing here awaits.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+
+def is_readable(descriptor: int) -> bool:
+    """Whether a read would return at once. An idle connection with something to read has been closed by its server."""
+    if descriptor < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])  # Windows, where it takes descriptors of any size
+
+
+def forget_stream(stream: Any) -> None:
+    """Close the socket under a network stream of httpcore whose event loop is gone, or is the parent's.
+
+    Args:
+        stream: What httpcore made, for asyncio or for trio, secured or not.
+    """
+    layer = getattr(stream, "_stream", None)
+    while (below := getattr(layer, "transport_stream", None)) is not None:
+        layer = below
+    transport = getattr(layer, "_transport", None)  # anyio on asyncio
+    if transport is not None:
+        forget_transport(transport)
+        return
+    sock = getattr(getattr(layer, "socket", None), "_sock", None)  # trio
+    if sock is not None:
+        sock.close()
+
+
+def forget_transport(transport: Any) -> None:
+    """Close the socket under a transport of asyncio without its loop.
+
+    Asking the transport to close would go through its loop, which is gone; in a forked child it would even take the
+    socket out of the list of those the parent watches, which both share. So the descriptor is closed under it, which
+    says no goodbye to the server either, and the transport is told, in the place its finalizer looks at, that there is
+    nothing left to close. Where that place is missing, as with uvloop, the finalizer does its own work.
+    """
+    if (protocol := getattr(transport, "_ssl_protocol", None)) is not None:
+        transport._closed = True
+        transport = protocol._transport
+    if (sock := getattr(transport, "_sock", None)) is not None:
+        sock.close()
+        transport._sock = None
