@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any, Final, Generic, TypeVar, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import attrs
 
@@ -22,6 +22,7 @@ from eigenpal.errors import EigenpalInputError
 
 T = TypeVar("T")
 
+_UNENCODED: Final = re.compile(r"[^\x21-\x7e]+")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(\*?)\}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half of a pair: Python has it, UTF-8 does not
 _UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # those, controls and line ends
@@ -136,6 +137,17 @@ def encode_path(name: str, value: object) -> str:
     return "/".join(
         encode_segment(f"{name} {value!r}: a segment" if "/" in value else name, part) for part in value.split("/")
     )
+
+
+def sendable(url: str) -> str:
+    """Return an address that a server gave, with what it should have percent-encoded and did not; the rest untouched.
+
+    Raises:
+        ValueError: It is no address.
+    """
+    parts = urlsplit(url)
+    path, query = (_UNENCODED.sub(lambda found: quote(found[0], safe=""), text) for text in (parts.path, parts.query))
+    return parts._replace(path=path, query=query, fragment="").geturl()
 
 
 def untyped(method: str, path: str, *, query: Mapping[str, Any] | None, returns: Any) -> Operation[Any]:

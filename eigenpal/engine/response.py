@@ -13,6 +13,7 @@ import attrs
 
 from eigenpal.engine.request import Operation
 from eigenpal.engine.service import ErrorBody, Service
+from eigenpal.engine.telemetry import shown_headers
 from eigenpal.errors import EigenpalAPIError, EigenpalDecodeError, api_error
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ def undecodable(answer: Answer, problem: str) -> EigenpalDecodeError:
         request_id=answer.request_id,
         method=answer.method,
         url=answer.url,
-        headers=answer.headers,
+        headers=shown_headers(answer.headers, answer.url),
     )
 
 
@@ -98,7 +99,7 @@ def error(answer: Answer, service: Service) -> EigenpalAPIError:
         detail=said.detail,
         method=answer.method,
         url=answer.url,
-        headers=answer.headers,
+        headers=shown_headers(answer.headers, answer.url),
         envelope=envelope,
         request_id=said.request_id or answer.request_id,
         retry_after=retry_after(answer.headers, datetime.now(UTC)),

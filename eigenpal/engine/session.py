@@ -20,13 +20,14 @@ from eigenpal.engine.bodies import Content
 from eigenpal.engine.options import ClientOptions, is_loopback
 from eigenpal.engine.raw import record
 from eigenpal.engine.reading import BodyReader
-from eigenpal.engine.request import Operation, Repeat
+from eigenpal.engine.request import Operation, Repeat, sendable
 from eigenpal.engine.response import Answer
 from eigenpal.engine.retry import RetryPolicy, surely_not_started
 from eigenpal.engine.service import Service
 from eigenpal.engine.transport import Connections
 from eigenpal.engine.transport.port import Request, Response, TransportFailure
 from eigenpal.errors import (
+    EigenpalAPIError,
     EigenpalConnectionError,
     EigenpalDecodeError,
     EigenpalError,
@@ -123,8 +124,10 @@ class Session:
     ) -> Answer:
         """Send one operation and return the whole successful answer, not yet decoded."""
         request = self._request(operation, path, query, content)
-        limit = self._limit(request, hold_seconds)
-        request.timeout = limit if limit is not None else self.options.timeout_seconds
+        timeout = self.options.timeout_seconds
+        request.timeout = None if timeout is None else timeout + (hold_seconds or 0.0)
+        # Of a streamed body only each step is bounded: how long it takes depends on its size.
+        limit = request.timeout if request.body is None or isinstance(request.body, bytes) else None
 
         async def attempt(tries: int) -> Answer:
             with anyio.move_on_after(limit) as scope:
@@ -149,19 +152,35 @@ class Session:
 
         Redirects are followed here and nowhere else: over https (or to this very origin), and without the key.
         """
-        request = self._request(operation, path, query, None)
-        request.timeout = self.options.timeout_seconds
-        # Bytes are counted and resumed as they are stored, so they must not be compressed on the way.
-        request.headers |= {"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
+        request = self._download(operation, path, query, headers)
 
         async def attempt(tries: int) -> tuple[Request, Response]:
             return await self._follow(request, tries)
 
         final, response = await self._persist(operation, request, None, attempt)
         try:
-            yield Stream(response.status, response.headers, lambda: self._reader(final, response, Repeat.HARMLESS))
+            yield self._opened(final, response)
         finally:
             await response.aclose()
+
+    async def download(
+        self,
+        operation: Operation[bytes],
+        *path: str,
+        read: Callable[[Stream], Awaitable[bytes]],
+        query: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Open a download and return what `read` makes of it; a body that breaks is asked for again."""
+        request = self._download(operation, path, query, None)
+
+        async def attempt(tries: int) -> bytes:
+            final, response = await self._follow(request, tries)
+            try:
+                return await read(self._opened(final, response))
+            finally:
+                await response.aclose()
+
+        return await self._persist(operation, request, None, attempt)
 
     # -------------------------------------------------------------------------------------------- one request
 
@@ -177,12 +196,21 @@ class Session:
         headers["Content-Type"] = content.media_type
         return Request(operation.method, url, headers, content.body)
 
-    def _limit(self, request: Request, hold_seconds: float | None) -> float | None:
-        """Return the bound on one whole exchange; None for a streamed body, of which only each step is bounded."""
-        timeout = self.options.timeout_seconds
-        if timeout is None or not (request.body is None or isinstance(request.body, bytes)):
-            return None
-        return timeout + (hold_seconds or 0.0)
+    def _download(
+        self,
+        operation: Operation[bytes],
+        path: tuple[str, ...],
+        query: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Request:
+        request = self._request(operation, path, query, None)
+        request.timeout = self.options.timeout_seconds
+        # Bytes are counted and resumed as they are stored, so they must not be compressed on the way.
+        request.headers |= {"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
+        return request
+
+    def _opened(self, request: Request, response: Response) -> Stream:
+        return Stream(response.status, response.headers, lambda: self._reader(request, response, Repeat.HARMLESS))
 
     async def _persist(
         self,
@@ -229,7 +257,7 @@ class Session:
         request.handed_over = False
         if policy.paused:
             await policy.pause()
-        if tries:
+        if tries and self.service.retry_header in request.headers:  # other origins, to which downloads lead, get none
             request.headers[self.service.retry_header] = str(tries)
         try:
             response = await self.connections.send(request)
@@ -255,34 +283,48 @@ class Session:
 
     async def _follow(self, request: Request, tries: int) -> tuple[Request, Response]:
         """Send, follow redirects, and return the last request with its good answer."""
-        for _ in range(MOST_REDIRECTS + 1):
+        followed = 0
+        while True:
             response = await self._send_once(request, Repeat.HARMLESS, tries)
             if response.status not in REDIRECTS:
                 if response.status < 300:
                     return request, response
                 self._raise_for_status(await self._read(request, response, Repeat.HARMLESS), Repeat.HARMLESS)
-            location = response.headers.get("location", "")
             await response.aclose()
+            if followed == MOST_REDIRECTS:
+                raise self._unfollowed(request, response, f"more than {MOST_REDIRECTS} times")
             try:
-                request = self._redirected(request, urljoin(request.url, location))
+                request = self._redirected(request, response)
             except ValueError:
-                raise EigenpalConnectionError("the download was redirected to what is not an address") from None
-        raise EigenpalConnectionError(
-            f"the download was redirected more than {MOST_REDIRECTS} times, last to {self._shown(request.url)}"
-        )
+                raise self._unfollowed(request, response, "to what is not an address") from None
+            followed += 1
 
-    def _redirected(self, request: Request, url: str) -> Request:
+    def _redirected(self, request: Request, response: Response) -> Request:
+        """Return the request that a redirect asks for, with what its origin may know.
+
+        Raises:
+            ValueError: The redirect leads to no address.
+            EigenpalAPIError: It leads where the download must not go.
+        """
+        url = sendable(urljoin(request.url, response.headers.get("location", "")))
         if _origin(url) == _origin(self.options.base_url):
             return Request(request.method, url, self._headers | request.headers, timeout=request.timeout)
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            raise EigenpalConnectionError(
-                f"the download was redirected to {self._shown(url)}, which is not https; not followed",
-                method=request.method,
-                url=self._shown(request.url),
-            )
+            raise self._unfollowed(request, response, f"to {self._shown(url)}, which is not https")
         headers = {name: value for name, value in request.headers.items() if name.lower() in FORWARDED_HEADERS}
         return Request(request.method, url, headers, timeout=request.timeout)
+
+    def _unfollowed(self, request: Request, response: Response, why: str) -> EigenpalAPIError:
+        # An API error and no connection error, since it would be the same the next time: it is not to be repeated.
+        shown = self._shown(request.url)
+        return EigenpalAPIError(
+            f"{request.method} {shown} answered {response.status}: the download was redirected {why}; not followed.",
+            status=response.status,
+            method=request.method,
+            url=shown,
+            headers=telemetry.shown_headers(response.headers, request.url),
+        )
 
     # -------------------------------------------------------------------------------------------- failures
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote_plus, urljoin, urlsplit
 
 from eigenpal._version import __version__
 
@@ -54,6 +54,22 @@ def shown_url(url: str, *, origin: str | None = None) -> str:
     if origin is not None and not url.startswith(f"{origin}/"):
         query = "…" if query else ""
     return f"{parts.scheme}://{host}{parts.path}" + (f"?{query}" if query else "")
+
+
+def shown_headers(headers: Mapping[str, str], url: str) -> Mapping[str, str]:
+    """Return response headers fit for errors: where a redirect leads without what may be a signature.
+
+    Args:
+        headers: The headers, names in lower case.
+        url: What was asked for; a redirect may be relative to it.
+    """
+    if "location" not in headers:
+        return headers
+    try:
+        location = shown_url(urljoin(url, headers["location"]))
+    except ValueError:
+        location = "what is not an address"
+    return {**headers, "location": location}
 
 
 def _shown_pair(pair: str) -> str:

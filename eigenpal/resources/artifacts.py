@@ -151,8 +151,7 @@ class AsyncRunArtifacts(Resource):
         )
 
     async def _bytes(self, operation: Operation[bytes], *path: str, query: Mapping[str, Any] | None = None) -> bytes:
-        async with self._session.stream(operation, *path, query=query) as opened:
-            return await read_all(opened, None)
+        return await self._session.download(operation, *path, read=read_all, query=query)
 
     async def _save(
         self,
