@@ -92,7 +92,9 @@ class Application:
             else:
                 if fault.drop in ("before_body", "after_body", "after_handling"):
                     self._recorder.add(record)
-                await play(fault, scope, receive_counted, send_recorded, serve, request_id)
+                # A body that is not to be read isn't recorded either, although a part of it may have arrived.
+                body = receive if fault.drop == "before_body" else receive_counted
+                await play(fault, scope, body, send_recorded, serve, request_id)
         except ClientDisconnect:
             logger.debug("%r: the client went away", record)
         except asyncio.CancelledError:

@@ -166,10 +166,12 @@ class Executor:
             return Event.COMPLETE, {"output": _output(output)}
         except RunCancelled:
             return Event.CANCEL, {"error": CANCELLED}
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if self._stopping:
                 raise
-            return Event.CANCEL, {"error": CANCELLED}
+            if flight.context.cancel_requested:
+                return Event.CANCEL, {"error": CANCELLED}
+            return Event.FAIL, _failure(flight.context, error)
         except BaseException as error:  # noqa: BLE001 - whatever a workflow raises is the end of its run only
             return Event.FAIL, _failure(flight.context, error)
 

@@ -66,7 +66,12 @@ def build(target: Path) -> None:
     )
     facts = Table(
         [
-            [Paragraph("Bill to", small), Paragraph("Invoice number", small), Paragraph("Invoice date", small), Paragraph("Due date", small)],
+            [
+                Paragraph("Bill to", small),
+                Paragraph("Invoice number", small),
+                Paragraph("Invoice date", small),
+                Paragraph("Due date", small),
+            ],
             [
                 Paragraph("<b>Roadrunner Logistics LLC</b>", body),
                 Paragraph("ACME-2026-0042", body),
@@ -76,9 +81,15 @@ def build(target: Path) -> None:
             [Paragraph("77 Canyon Drive<br/>Moab, UT 84532", body), "", "", ""],
         ],
         colWidths=[75 * mm, 40 * mm, 35 * mm, 30 * mm],
-        style=[("LEFTPADDING", (0, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("TOPPADDING", (0, 0), (-1, -1), 1)],
+        style=[
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("TOPPADDING", (0, 0), (-1, -1), 1),
+        ],
     )
-    rows = [[Paragraph("Description", head)] + [Paragraph(text, head_right) for text in ("Qty", "Unit price", "Amount")]]
+    rows = [
+        [Paragraph("Description", head)] + [Paragraph(text, head_right) for text in ("Qty", "Unit price", "Amount")]
+    ]
     subtotal = Decimal(0)
     for description, quantity, price in ITEMS:
         amount = (quantity * price).quantize(CENT)

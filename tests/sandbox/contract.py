@@ -20,7 +20,7 @@ _ROOT = "urn:description"
 def description() -> dict[str, Any]:
     """Return the API description, its upstream-closed objects really closed: the sandbox must invent no member."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document: dict[str, Any] = yaml.load(DESCRIPTION.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - is safe
+    document: dict[str, Any] = yaml.load(DESCRIPTION.read_text(encoding="utf-8"), Loader=loader)
     for schema in document["components"]["schemas"].values():
         if schema.get("x-upstream-closed") and schema.get("type") == "object":
             schema["additionalProperties"] = False
@@ -69,7 +69,9 @@ def check_answer(response: httpx.Response) -> None:
         assert envelope["requestId"] == response.headers["x-request-id"]
         assert envelope["issues"]
         return
-    known = [one for method, pattern, one in _operations() if method == request.method.lower() and pattern.fullmatch(path)]
+    known = [
+        one for method, pattern, one in _operations() if method == request.method.lower() and pattern.fullmatch(path)
+    ]
     assert known, f"{request.method} {path} is not in the description"
     template = known[0]
     if response.status_code in (206, 304):  # the description says nothing of HTTP's own conditional answers
@@ -82,7 +84,9 @@ def check_answer(response: httpx.Response) -> None:
     response.read()
     assert response.headers["content-type"] == "application/json"
     pointer = template.replace("~", "~0").replace("/", "~1")
-    schema = f"/paths/{pointer}/{request.method.lower()}/responses/{response.status_code}/content/application~1json/schema"
+    schema = (
+        f"/paths/{pointer}/{request.method.lower()}/responses/{response.status_code}/content/application~1json/schema"
+    )
     expected = declared.get("x-expected-schema")
     reference = f"/components/schemas/{expected}" if expected else schema
     assert schema_errors(reference, response.json()) == []

@@ -262,7 +262,9 @@ def test_a_wait_of_zero_is_no_wait(client: httpx.Client) -> None:
     assert client.post("/runs?wait_for_completion=0", json={"target": "workflows.tools.echo"}).status_code == 201
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b'{"target": "workflows.tools.echo", "input": {"a": NaN}}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"NaN", b'{"target": "workflows.tools.echo", "input": {"a": NaN}}', b"\xff"]
+)
 def test_a_body_that_is_not_json_is_refused(client: httpx.Client, body: bytes) -> None:
     refused(client.post("/runs", content=body, headers={"content-type": "application/json"}), 400, "<root>")
 
@@ -284,9 +286,15 @@ def test_a_body_of_another_type_is_refused(client: httpx.Client) -> None:
     [
         ("multipart/form-data", b"--x--"),
         ("multipart/form-data; boundary=x", b"no boundary here"),
-        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="files.a"; filename="a"\r\n\r\ncut'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="files.a"; filename="a"\r\n\r\ncut',
+        ),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: text/plain\r\n\r\nnameless\r\n--x--\r\n"),
-        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="input"\r\n\r\n{\r\n--x--\r\n'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="input"\r\n\r\n{\r\n--x--\r\n',
+        ),
     ],
 )
 def test_a_broken_form_is_refused_and_leaves_no_file_behind(
@@ -350,9 +358,12 @@ def test_versions_are_found_by_number_id_and_latest(sandbox: Sandbox, client: ht
 
 
 @pytest.mark.parametrize(
-    ("ref", "version"), [("main", "2.1.0"), ("1.x", "1.4.0"), ("1.3.x", "1.3.9"), ("1.3.0", "1.3.0"), ("latest", "2.1.0")]
+    ("ref", "version"),
+    [("main", "2.1.0"), ("1.x", "1.4.0"), ("1.3.x", "1.3.9"), ("1.3.0", "1.3.0"), ("latest", "2.1.0")],
 )
-def test_agents_take_ranges_branches_and_commits(sandbox: Sandbox, client: httpx.Client, ref: str, version: str) -> None:
+def test_agents_take_ranges_branches_and_commits(
+    sandbox: Sandbox, client: httpx.Client, ref: str, version: str
+) -> None:
     for number in ("1.3.0", "1.3.9", "1.4.0", "2.1.0"):
         sandbox.agent("many", version=number)(lambda context: {})
 
@@ -364,7 +375,9 @@ def test_agents_take_ranges_branches_and_commits(sandbox: Sandbox, client: httpx
 
 
 def test_a_run_can_be_rejected_before_it_starts(sandbox: Sandbox, client: httpx.Client) -> None:
-    sandbox.workflow("picky", admit=lambda arguments: None if arguments.get("please") else "Ask nicely.")(lambda context: {})
+    sandbox.workflow("picky", admit=lambda arguments: None if arguments.get("please") else "Ask nicely.")(
+        lambda context: {}
+    )
 
     rejected = finished(client, json={"target": "workflows.picky"})
     accepted = finished(client, json={"target": "workflows.picky", "input": {"please": True}})

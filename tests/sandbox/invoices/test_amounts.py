@@ -54,7 +54,9 @@ def test_signs_and_currencies_belong_to_their_number(text: str, value: str, curr
     assert (amount.value, amount.currency) == (Decimal(value), currency)
 
 
-@pytest.mark.parametrize("text", ["INV-2026", "2026-03-14", "A4", "12kg", "10:30", "3/4", "RE2026/17", "#42", "v1.2.3b"])
+@pytest.mark.parametrize(
+    "text", ["INV-2026", "2026-03-14", "A4", "12kg", "10:30", "3/4", "RE2026/17", "#42", "v1.2.3b"]
+)
 def test_parts_of_words_dates_and_identifiers_are_no_amounts(text: str) -> None:
     assert POINT.find(text) == []
 
@@ -79,7 +81,9 @@ def test_the_style_of_a_document_shows_in_its_numbers(text: str, mark: str, spac
     assert NumberStyle.of(text) == NumberStyle(mark, spaced)
 
 
-@given(st.decimals("0.00", "9999999.99", places=2), st.sampled_from([(".", ","), (",", "."), (",", "\u00a0"), (".", "'")]))
+@given(
+    st.decimals("0.00", "9999999.99", places=2), st.sampled_from([(".", ","), (",", "."), (",", "\u00a0"), (".", "'")])
+)
 def test_every_way_to_write_an_amount_gives_the_amount(value: Decimal, marks: tuple[str, str]) -> None:
     mark, group = marks
     text = f"{value:,.2f}".replace(",", "\0").replace(".", mark).replace("\0", group)

@@ -132,7 +132,15 @@ def test_any_text_is_read_or_refused_never_a_crash(text: str) -> None:
             assert str(error)
 
 
-@given(st.lists(st.sampled_from("Invoice Total Subtotal VAT % Date Due Qty Amount Price 1,234.56 12 - ( ) € 5 x @ | : #".split()), max_size=40), st.data())
+@given(
+    st.lists(
+        st.sampled_from(
+            "Invoice Total Subtotal VAT % Date Due Qty Amount Price 1,234.56 12 - ( ) € 5 x @ | : #".split()
+        ),
+        max_size=40,
+    ),
+    st.data(),
+)
 def test_any_order_of_the_words_of_invoices_is_read_or_refused(words: list[str], data: st.DataObject) -> None:
     text = "".join(word + data.draw(st.sampled_from([" ", "   ", "\n", "\t"])) for word in words)
     try:
