@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
-from types import MemberDescriptorType
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args
 
 import attrs
@@ -68,10 +68,7 @@ class Model:
         wire = self._as_sent()
         if wire_name in wire:
             return wire[wire_name]
-        name = snake_case(wire_name) if isinstance(wire_name, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - items are asked for with anything
-        if not name.startswith("_") and isinstance(getattr(type(self), name, None), property | MemberDescriptorType):
-            return getattr(self, name)
-        raise KeyError(wire_name)
+        return getattr(self, _attributes(type(self))[wire_name])
 
     def __contains__(self, wire_name: object) -> bool:
         return wire_name in self._as_sent()
@@ -143,6 +140,13 @@ def wire_name(field: attrs.Attribute[Any], kind: type[Model]) -> str:
     """Return the name that a model's field has in JSON."""
     name: str = field.metadata.get("wire") or kind.wire_naming(field.name)
     return name
+
+
+@cache
+def _attributes(kind: Any) -> dict[str, str]:
+    """Return the attribute behind each wire name: of the fields, and of what an answer computes."""
+    computed = {kind.wire_naming(name): name for name in dir(kind) if isinstance(getattr(kind, name), property)}
+    return computed | {wire_name(field, kind): field.name for field in attrs.fields(kind) if field.init}
 
 
 def wire_form(value: Any) -> Any:
