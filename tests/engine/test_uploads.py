@@ -89,7 +89,6 @@ def test_the_watch_sees_a_file_that_is_read_here(tmp_path: Path) -> None:
         {"content": Path("a"), "filename": "renamed"},
         {"content": io.BytesIO(), "filename": "renamed"},
     ],
-    ids=str,
 )
 def test_paths_readable_objects_and_mappings_with_content_are_files(value: object) -> None:
     assert is_file(value)
@@ -110,7 +109,6 @@ def test_paths_readable_objects_and_mappings_with_content_are_files(value: objec
         {"content": b"", "filename": None},
         object(),
     ],
-    ids=str,
 )
 def test_other_values_are_not_files(value: object) -> None:
     assert not is_file(value)
@@ -153,7 +151,6 @@ async def test_without_files_nothing_is_handed_to_a_thread(monkeypatch: pytest.M
         ([Path("a.pdf")], r"input is list; give a mapping"),
         (Path("a.pdf"), r"input is \w*Path; give a mapping"),
     ],
-    ids=str,
 )
 async def test_what_can_not_be_sent_is_refused_with_its_path(input: Any, message: str) -> None:
     with pytest.raises(EigenpalInputError, match=message):
