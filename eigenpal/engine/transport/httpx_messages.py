@@ -247,7 +247,10 @@ class HttpxResponse:
             try:
                 if self._chunks is not None and not self._ended:
                     await self._break_off()
-                await self._answer.aclose()
+                # Where the answer lay here whole, its connection counts as idle, and the pool asks the socket that was
+                # just closed whether there is more; trio does not take that question.
+                with contextlib.suppress(ValueError):
+                    await self._answer.aclose()
             finally:
                 if self._finished is not None:
                     await self._finished(self._ended)
