@@ -142,11 +142,13 @@ def wire_name(field: attrs.Attribute[Any], kind: type[Model]) -> str:
     return name
 
 
-@cache
-def _attributes(kind: Any) -> dict[str, str]:
+def _find_attributes(kind: type[Model]) -> dict[str, str]:
     """Return the attribute behind each wire name: of the fields, and of what an answer computes."""
     computed = {kind.wire_naming(name): name for name in dir(kind) if isinstance(getattr(kind, name), property)}
     return computed | {wire_name(field, kind): field.name for field in attrs.fields(kind) if field.init}
+
+
+_attributes: Callable[[Any], dict[str, str]] = cache(_find_attributes)
 
 
 def wire_form(value: Any) -> Any:
