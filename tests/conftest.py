@@ -1,6 +1,8 @@
-"""Fixtures every test may use: the two event-loop backends, once for all."""
+"""What every test may use: the two event-loop backends, once for all; and what every test id must be."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,3 +12,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run each async test on both backends."""
     backend: str = request.param
     return backend
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Refuse ids that show an address in memory: each process would name the test otherwise, and a run in parallel fail."""
+    if strays := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(
+            "these test ids differ from process to process, give them ids=...: " + ", ".join(strays)
+        )
