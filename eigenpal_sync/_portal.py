@@ -46,7 +46,7 @@ class EigenpalAsyncUsageWarning(UserWarning):
 class Call(Work[T]):
     """The work of one call: awaits what a function returns."""
 
-    def __init__(self, thread: LoopThread, function: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, thread: LoopThread, function: functools.partial[Awaitable[T]]) -> None:
         super().__init__(thread)
         self._function = function
 
@@ -65,6 +65,7 @@ class Portal:
         self._cleanup = cleanup
         self._thread: LoopThread | None = None
         self._closed = False
+        self._lease = object()
         self._forgotten: weakref.finalize[..., Portal] | None = None
 
     def wait(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
@@ -121,21 +122,19 @@ class Portal:
         thread = self._thread
         if thread is not None and threading.get_ident() == thread.ident and thread.usable:
             raise EigenpalUsageError(_INSIDE_THE_LOOP)
-        with _portal_thread.lock():
-            if self._closed:
-                return
-            self._closed = True
-            thread = self._thread
-        if thread is None or self._forgotten is None or not thread.usable or sys.is_finalizing():
+        self._closed = True
+        if thread is None or sys.is_finalizing():
             return
-        self._forgotten.detach()
         try:
-            if self._cleanup is not None:
-                work = Call(thread, self._cleanup)
+            if self._cleanup is not None and thread.usable:
+                work = Call(thread, functools.partial(self._cleanup))
                 work.exchange(work.begin)
                 work.outcome().result()
         finally:
-            _portal_thread.release(thread, wait=True)
+            _portal_thread.release(thread, self._lease, wait=True)
+            self._thread = None
+            if self._forgotten is not None:
+                self._forgotten.detach()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a portal to an event loop can't be pickled")
@@ -165,22 +164,25 @@ class Portal:
             raise EigenpalUsageError(NO_LOOP_AT_EXIT)
         thread = self._thread
         if thread is None or not thread.usable:
-            thread = self._lease()
+            thread = self._take_lease()
         if threading.get_ident() == thread.ident:
             raise EigenpalUsageError(_INSIDE_THE_LOOP)
         if not _Surroundings.warned and _Surroundings.a_loop_runs():
             _Surroundings.warn(function)
         return thread
 
-    def _lease(self) -> LoopThread:
+    def _take_lease(self) -> LoopThread:
+        """Lease and start the loop thread; what Ctrl-C leaves half done, the next call or `close` finishes."""
         with _portal_thread.lock():
             thread = self._thread
-            if thread is None or not thread.usable:  # the first call, or the first one after a fork
+            if thread is None or not thread.promising:  # the first call, or the first one after a fork
                 if self._forgotten is not None:
                     self._forgotten.detach()
-                thread = self._thread = _portal_thread.lease()
-                self._forgotten = weakref.finalize(self, thread.abandon, self._cleanup)
+                thread = self._thread = _portal_thread.shared()
+                self._forgotten = weakref.finalize(self, thread.abandon, self._lease, self._cleanup)
                 self._forgotten.atexit = False
+            thread.leases.add(self._lease)
+            thread.start()
             return thread
 
 

@@ -64,8 +64,8 @@ class Pump(Work[None]):
                 await close()
 
     def ask(self) -> None:
-        """Ask for the next chunk unless it has come; called by the consumer."""
-        if self.inbox.empty():
+        """Ask for the next chunk; called by the consumer."""
+        if not self.finished:  # what was left then is in the inbox
             self.tell_loop(self._want)
 
     def _want(self) -> None:
@@ -118,28 +118,35 @@ class Chunks:
 
     def __next__(self) -> asyncio.Future[list[object]]:
         """Wait for the next chunk."""
-        with self._turn:
-            if self._closed:
-                raise StopIteration
-            pump = self._pump
-            if pump is None:
-                pump = self._pump = self._open_pump()
-                weakref.finalize(self, pump.cancel).atexit = False
-                message = pump.exchange(pump.begin)
-            else:
-                message = pump.exchange(pump.ask)
-            chunk: asyncio.Future[list[object]] = asyncio.Future(loop=pump.thread.loop)
-            if message is not FINISHED:
-                chunk.set_result(cast(list[object], message))
-                return chunk
-            if self._closed:  # by another thread
-                raise StopIteration
+        try:
+            with self._turn:
+                return self._next_chunk()
+        except BaseException:  # the end, or Ctrl-C where it may have lost items: either way there are no more
             self._closed = True
-            error = pump.outcome().exception()
-            if error is None:
-                raise StopIteration
-            chunk.set_exception(error)
+            if self._pump is not None:
+                self._pump.cancel()
+            raise
+
+    def _next_chunk(self) -> asyncio.Future[list[object]]:
+        if self._closed:
+            raise StopIteration
+        pump = self._pump
+        if pump is None:
+            pump = self._pump = self._open_pump()
+            weakref.finalize(self, pump.cancel).atexit = False
+        message = pump.exchange(pump.ask if pump.begun else pump.begin)
+        chunk: asyncio.Future[list[object]] = asyncio.Future(loop=pump.thread.loop)
+        if message is not FINISHED:
+            chunk.set_result(cast(list[object], message))
             return chunk
+        if self._closed:  # by another thread
+            raise StopIteration
+        self._closed = True
+        error = pump.outcome().exception()
+        if error is None:
+            raise StopIteration
+        chunk.set_exception(error)
+        return chunk
 
     def close(self) -> None:
         """Cancel the pump and wait, within bounds, until it has closed the async iterator."""

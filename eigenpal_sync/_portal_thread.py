@@ -52,22 +52,23 @@ class _SteadyLoop(_DefaultLoop):
 
 
 class LoopThread:
-    """A daemon thread with an event loop; use `lease()`, which shares one for the whole process.
+    """A daemon thread with an event loop; `shared()` gives the one of the process.
 
-    Being a daemon, it and the worker threads made by it never keep the interpreter from ending.
+    Being a daemon, it and the worker threads made by it never keep the interpreter from ending. Ctrl-C may strike
+    between any two steps of whoever starts or stops it, so every step can be done again.
     """
 
     def __init__(self) -> None:
         self.process = os.getpid()
         self.ident: int | None = None
         self.running = False
-        self.leases = 0
+        self.leases: set[object] = set()
         self.unfinished: set[Unfinished] = set()
         self.loop: asyncio.AbstractEventLoop
+        self.failure: BaseException | None = None
         self._last_lease_ended: asyncio.Event
         self._context: contextvars.Context
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._failure: BaseException | None = None
         self._unwanted = False
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="eigenpal blocking clients", daemon=True)
@@ -77,57 +78,62 @@ class LoopThread:
         """Whether new work can be given to it, which a forked child can't."""
         return self.running and self.process == os.getpid()
 
+    @property
+    def promising(self) -> bool:
+        """Whether it is usable, or will be once it is started."""
+        return not self._unwanted and self.failure is None and self.process == os.getpid()
+
     def start(self) -> None:
-        """Start the thread and return when its loop runs."""
+        """Start the thread if it is new, and return when its loop runs. Hold `lock()`."""
+        if self.running:
+            return
         try:
             self._thread.start()
+            self._started.wait()
         except RuntimeError as error:
             reason = NO_LOOP_AT_EXIT if "shutdown" in str(error) else f"No thread could be started: {error}."
             raise EigenpalUsageError(reason) from error
-        try:
-            self._started.wait()
-        except BaseException:  # Ctrl-C
-            self._unwanted = True
+        except BaseException:  # Ctrl-C, and nobody can say how far it came: the next one to call makes another
             self.stop(wait=False)
             raise
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
-    def abandon(self, cleanup: Callable[[], Awaitable[None]] | None) -> None:
+    def abandon(self, lease: object, cleanup: Callable[[], Awaitable[None]] | None) -> None:
         """End a lease whose holder was forgotten: clean up in the loop, in its own time. Safe in any thread, in GC."""
         if sys.is_finalizing() or not self.usable:
             return
         with contextlib.suppress(RuntimeError):  # it closed in between
-            self.loop.call_soon_threadsafe(self._begin_goodbye, cleanup, context=self._context.copy())
+            self.loop.call_soon_threadsafe(self._begin_goodbye, lease, cleanup, context=self._context.copy())
 
-    def _begin_goodbye(self, cleanup: Callable[[], Awaitable[None]] | None) -> None:
-        task = self.loop.create_task(self._goodbye(cleanup))
+    def _begin_goodbye(self, lease: object, cleanup: Callable[[], Awaitable[None]] | None) -> None:
+        task = self.loop.create_task(self._goodbye(lease, cleanup))
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)
 
-    async def _goodbye(self, cleanup: Callable[[], Awaitable[None]] | None) -> None:
+    async def _goodbye(self, lease: object, cleanup: Callable[[], Awaitable[None]] | None) -> None:
         try:
             if cleanup is not None:
                 with anyio.move_on_after(GOODBYE_SECONDS):
                     await cleanup()
         finally:
-            release(self, wait=False)
+            release(self, lease, wait=False)
 
     def stop(self, *, wait: bool) -> None:
         """End the loop, cancelling what runs in it; with `wait`, return when the thread has ended."""
-        if not self.running:
-            return
-        self.running = False
-        with contextlib.suppress(RuntimeError):  # it closed in between
-            self.loop.call_soon_threadsafe(self._last_lease_ended.set)
-        if wait and threading.get_ident() != self.ident:
+        self._unwanted = True  # a loop that is just starting looks at it
+        if self.running:
+            with contextlib.suppress(RuntimeError):  # it closed in between
+                self.loop.call_soon_threadsafe(self._last_lease_ended.set)
+            self.running = False
+        if wait and self._thread.ident not in {None, threading.get_ident()}:
             self._thread.join(GOODBYE_SECONDS)
 
     def _run(self) -> None:
         try:
             anyio.run(self._main, backend="asyncio", backend_options={"loop_factory": _SteadyLoop})
         except BaseException as error:  # noqa: BLE001 - whatever kept the loop from starting belongs to who started it
-            self._failure = error
+            self.failure = error
         finally:
             self.running = False
             self._started.set()
@@ -143,6 +149,7 @@ class LoopThread:
         self._started.set()
         if not self._unwanted:
             await self._last_lease_ended.wait()
+        self.running = False
 
 
 # Reentrant, because the garbage collector may run a finalizer that closes a client while this thread holds it.
@@ -156,30 +163,26 @@ def lock() -> threading.RLock:
     return _lock
 
 
-def lease() -> LoopThread:
-    """Return the running loop thread of this process, with one more lease on it."""
+def shared() -> LoopThread:
+    """Return the loop thread of this process, not yet started if it is new. Hold `lock()` until it has your lease."""
     global _shared
-    with lock():
-        thread = _shared
-        if thread is not None and thread.process != os.getpid():  # a fork that Python did not see
-            _of_parents.append(thread)
-        if thread is None or not thread.usable:
-            thread = LoopThread()
-            thread.start()
-            _shared = thread
-        thread.leases += 1
-        return thread
+    thread = _shared
+    if thread is not None and thread.process != os.getpid():  # a fork that Python did not see
+        _of_parents.append(thread)
+    if thread is None or not thread.promising:
+        thread = _shared = LoopThread()
+    return thread
 
 
-def release(thread: LoopThread, *, wait: bool) -> None:
+def release(thread: LoopThread, lease: object, *, wait: bool) -> None:
     """Give a lease back; the thread ends with the last one."""
     global _shared
     with lock():
-        thread.leases -= 1
-        last = thread.leases == 0
+        thread.leases.discard(lease)
+        last = not thread.leases
         if last and _shared is thread:
             _shared = None
-    if last and thread.usable:
+    if last and thread.process == os.getpid():
         thread.stop(wait=wait)
 
 

@@ -36,6 +36,7 @@ FINISHED = object()  # the last message of a piece of work; it stays in the inbo
 OF_THE_PARENT = (
     "This was begun before a fork, and only the parent process can go on with it; begin it again in the child."
 )
+_ASYNCIO = str(Path(asyncio.__file__).parent)
 _PLUMBING = str(Path(__file__).with_name("_portal"))
 
 
@@ -45,6 +46,7 @@ class Work(Generic[T]):
     def __init__(self, thread: LoopThread) -> None:
         self.thread = thread
         self.inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.begun = False
         self.finished = False
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -61,6 +63,7 @@ class Work(Generic[T]):
 
     def begin(self) -> None:
         """Hand the work over to the loop; context variables of the caller are seen in it."""
+        self.begun = True
         self.thread.unfinished.add(self)
         try:
             self.thread.loop.call_soon_threadsafe(self._begin)  # in a copy of our context
@@ -80,7 +83,10 @@ class Work(Generic[T]):
             while isinstance(message := self._next_message(), CallerCall):
                 self._carry_out(message)
         except BaseException as error:  # noqa: BLE001 - raised by `outcome`, without frames of ours
-            self.interrupt()
+            try:
+                self.interrupt()
+            finally:
+                self.cancel()  # does nothing after the above, unless a second Ctrl-C came in between
             self._interruption = error
             return FINISHED
         if message is FINISHED:
@@ -220,8 +226,11 @@ def without_plumbing(error: BaseException) -> BaseException:
         return error
     kept: list[TracebackType] = []
     entry = error.__traceback__
+    ours = False
     while entry is not None:
-        if not entry.tb_frame.f_code.co_filename.startswith(_PLUMBING):
+        file = entry.tb_frame.f_code.co_filename
+        ours = file.startswith(_PLUMBING) or (ours and file.startswith(_ASYNCIO))  # what we called in asyncio, too
+        if not ours:
             kept.append(entry)
         entry = entry.tb_next
     following = None
