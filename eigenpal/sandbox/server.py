@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from eigenpal.sandbox.gathering import GatheringTransport
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HTTPProtocol
 else:
@@ -46,6 +48,7 @@ class _Protocol(HTTPProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.access_log = False
+        transport = cast("asyncio.Transport", GatheringTransport(transport, self.loop))
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
         refuse = cast("Callable[[], bool]", self.app_state["refuse"])

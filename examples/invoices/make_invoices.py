@@ -120,7 +120,10 @@ def build(target: Path) -> None:
         colWidths=[96 * mm, 50 * mm, 34 * mm],
         style=[("LINEABOVE", (1, 2), (-1, 2), 1, INK), ("TOPPADDING", (0, 2), (-1, 2), 6)],
     )
-    note = "All amounts in USD. Please pay within 30 days to Canyon State Bank, account 004 417 220, quoting the invoice number."
+    note = (
+        "All amounts in USD. Please pay within 30 days to Canyon State Bank, account 004 417 220, "
+        "quoting the invoice number."
+    )
     document = SimpleDocTemplate(
         str(target), pagesize=LETTER, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=18 * mm, bottomMargin=18 * mm,
         title="Invoice ACME-2026-0042", author="Acme Corporation", invariant=1,

@@ -1,4 +1,4 @@
-"""A running sandbox and a plain HTTP client for it; every answer the client gets is checked against the API description."""
+"""A running sandbox and a plain HTTP client for it; every answer is checked against the API description."""
 
 from __future__ import annotations
 

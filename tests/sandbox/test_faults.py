@@ -176,7 +176,7 @@ def test_a_download_may_be_cut_and_resumed(sandbox: Sandbox, client: httpx.Clien
 
 def test_answers_may_be_mangled(sandbox: Sandbox, client: httpx.Client) -> None:
     for kind in ("bad_json", "html", "empty"):
-        sandbox.faults.add(kind=kind)  # type: ignore[arg-type] # a loop forgets which texts they are
+        sandbox.faults.add(kind=kind)
     sandbox.faults.add(kind="html", status=502)
 
     bad, page, empty, gateway = (client.get(RUNS) for _ in range(4))
@@ -221,7 +221,7 @@ def test_faults_work_on_connections_that_are_reused_and_log_nothing(
 ) -> None:
     for drop in ("before_body", "after_body", "after_handling", "mid_response"):
         client.get(RUNS)
-        sandbox.faults.add(drop=drop)  # type: ignore[arg-type] # a loop forgets which texts they are
+        sandbox.faults.add(drop=drop)
         with pytest.raises(httpx.TransportError):
             client.get(RUNS)
     client.get(RUNS)

@@ -61,8 +61,11 @@ def test_stopping_is_quick_while_requests_and_runs_are_in_flight() -> None:
     answers: list[httpx.Response] = []
     with connect(sandbox) as client:
         client.post("/runs", json={"target": "workflows.coroutine"})
-        ask = {"params": {"wait_for_completion": 60}, "json": {"target": "workflows.patient"}}
-        waiter = threading.Thread(target=lambda: answers.append(client.post("/runs", **ask)))
+
+        def wait() -> None:
+            answers.append(client.post("/runs?wait_for_completion=60", json={"target": "workflows.patient"}))
+
+        waiter = threading.Thread(target=wait)
         waiter.start()
         assert entered.wait(5)
         began = time.monotonic()

@@ -209,7 +209,5 @@ def test_a_cursor_gives_back_the_place_it_was_made_of(created_at: int, sequence:
 
 @given(st.text(max_size=40))
 def test_any_other_text_is_no_cursor(text: str) -> None:
-    try:
-        assert encode_cursor(*decode_cursor(text)).rstrip("=") == text.rstrip("=")
-    except Problem as problem:
-        assert problem.field == "query.cursor"
+    with pytest.raises(Problem, match="cursor is not valid"):
+        decode_cursor(text)

@@ -142,12 +142,12 @@ def test_a_callable_object_and_a_function_that_returns_a_coroutine_work_too(
     async def later() -> dict[str, Any]:
         return {"later": True}
 
-    class Callable_:
+    class Machine:
         async def __call__(self, context: RunContext) -> dict[str, Any]:
             return {"called": True}
 
     sandbox.workflow("later")(lambda context: later())
-    sandbox.workflow("object")(Callable_())
+    sandbox.workflow("object")(Machine())
 
     assert finished(client, "workflows.later")["output"] == {"later": True}
     assert finished(client, "workflows.object")["output"] == {"called": True}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ Echo = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def echo(sandbox: Sandbox) -> Iterator[None]:
+def echo(sandbox: Sandbox) -> None:
     """A workflow and an agent that give back what they got."""
 
     @sandbox.workflow("tools/echo", steps=("look", "tell"))
@@ -32,8 +31,6 @@ def echo(sandbox: Sandbox) -> Iterator[None]:
             if not step.overridden:
                 step.output = {"seen": sorted(files)}
         return {"input": context.input, "files": files, "metadata": context.metadata, "look": step.output}
-
-    yield
 
 
 def finished(client: httpx.Client, **request: Any) -> dict[str, Any]:
@@ -311,6 +308,7 @@ def test_a_refused_start_deletes_the_files_that_came_with_it(sandbox: Sandbox, c
     response = client.post("/runs", data={"target": "workflows.nothing"}, files={"files.a": ("a.txt", b"x" * 10_000)})
 
     assert response.status_code == 404
+    assert sandbox.data_folder is not None
     assert list((sandbox.data_folder / "blobs").iterdir()) == []
 
 
@@ -340,7 +338,7 @@ def test_a_target_with_its_api_trigger_off_is_a_403(sandbox: Sandbox, client: ht
 
 def test_versions_are_found_by_number_id_and_latest(sandbox: Sandbox, client: httpx.Client) -> None:
     for version in ("1.9.0", "1.10.0", "0.5.0"):
-        sandbox.workflow("many", version=version)(lambda context, version=version: {"version": version})  # type: ignore[misc]
+        sandbox.workflow("many", version=version)(lambda context, version=version: {"version": version})
     rows = client.get("/workflows/many/versions").json()["data"]
     assert [row["version"] for row in rows] == ["1.10.0", "1.9.0", "0.5.0"]
     assert [row["isCurrent"] for row in rows] == [True, False, False]

@@ -344,7 +344,8 @@ LAYOUTS: dict[str, Layout] = {
     "dutch, tabs between the columns": Layout(
         "Van Dijk Fietsen\nFactuurnummer:\t2026-0555\nFactuurdatum:\t01-04-2026\nVervaldatum:\t01-05-2026\n"
         "Klant:\tGemeente Delft\n\nOmschrijving\tAantal\tPrijs\tTotaal\nStadsfiets\t5\t€ 649,00\t€ 3.245,00\n"
-        "Onderhoud\t5\t€ 45,00\t€ 225,00\n\nSubtotaal\t\t\t€ 3.470,00\nBTW 21%\t\t\t€ 728,70\nTe betalen\t\t\t€ 4.198,70\n",
+        "Onderhoud\t5\t€ 45,00\t€ 225,00\n\nSubtotaal\t\t\t€ 3.470,00\nBTW 21%\t\t\t€ 728,70\n"
+        "Te betalen\t\t\t€ 4.198,70\n",
         number="2026-0555",
         issue_date="2026-04-01",
         due_date="2026-05-01",

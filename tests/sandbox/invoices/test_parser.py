@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
@@ -126,10 +128,8 @@ def test_an_invoice_without_a_total_is_none() -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused_never_a_crash(text: str) -> None:
     for document in (text, f"Invoice\n{text}\nTotal 5.00"):
-        try:
-            parse_invoice(document).to_json()
-        except NotAnInvoice as error:
-            assert str(error)
+        with suppress(NotAnInvoice):
+            json.dumps(parse_invoice(document).to_json(), allow_nan=False)
 
 
 @given(
@@ -143,7 +143,5 @@ def test_any_text_is_read_or_refused_never_a_crash(text: str) -> None:
 )
 def test_any_order_of_the_words_of_invoices_is_read_or_refused(words: list[str], data: st.DataObject) -> None:
     text = "".join(word + data.draw(st.sampled_from([" ", "   ", "\n", "\t"])) for word in words)
-    try:
-        parse_invoice("Invoice " + text).to_json()
-    except NotAnInvoice as error:
-        assert str(error)
+    with suppress(NotAnInvoice):
+        json.dumps(parse_invoice("Invoice " + text).to_json(), allow_nan=False)
