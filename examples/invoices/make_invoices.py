@@ -13,7 +13,7 @@ from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import LETTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import HRFlowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 INK = colors.HexColor("#1d2733")
 QUIET = colors.HexColor("#6b7785")
@@ -49,6 +49,9 @@ def build(target: Path) -> None:
     """
     body, small = style("body", 9.5), style("small", 8.5)
     small.textColor = QUIET
+    note_style = ParagraphStyle(
+        "note", parent=small, leftIndent=-6
+    )  # the tables are as wide as the frame's padding allows
     right = style("right", 9.5, alignment=TA_RIGHT)
     head = style("head", 8)
     head.textColor, head.fontName = colors.white, "Helvetica-Bold"
@@ -132,7 +135,7 @@ def build(target: Path) -> None:
         [
             letterhead,
             Spacer(1, 6 * mm),
-            HRFlowable(width="100%", thickness=1, color=ACCENT),
+            Table([[""]], colWidths=[180 * mm], rowHeights=[1], style=[("LINEABOVE", (0, 0), (-1, 0), 1, ACCENT)]),
             Spacer(1, 6 * mm),
             facts,
             Spacer(1, 9 * mm),
@@ -140,7 +143,7 @@ def build(target: Path) -> None:
             Spacer(1, 4 * mm),
             sums,
             Spacer(1, 14 * mm),
-            Paragraph(note, small),
+            Paragraph(note, note_style),
         ]
     )
 
