@@ -15,8 +15,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Refuse ids that show an address in memory: each process would name the test otherwise, and a run in parallel fail."""
+    """Refuse test ids with an address in memory: processes that run tests in parallel must agree on the names."""
     if strays := [item.nodeid for item in items if " at 0x" in item.nodeid]:
-        raise pytest.UsageError(
-            "these test ids differ from process to process, give them ids=...: " + ", ".join(strays)
-        )
+        raise pytest.UsageError(f"give these tests ids that are the same in every process: {', '.join(strays)}")
