@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
@@ -42,7 +42,9 @@ class Exchange:
 
     __slots__ = ("_content", "_library", "_origin", "_proxy", "_request", "message", "streams")
 
-    def __init__(self, library: ModuleType, request: Request, proxy: Proxy | None = None) -> None:
+    def __init__(
+        self, library: ModuleType, request: Request, *, proxy: Proxy | None = None, seen_by_user: bool = False
+    ) -> None:
         origin, target = split_url(request.url)
         self._library = library
         self._request = request
@@ -50,7 +52,7 @@ class Exchange:
         self._proxy = proxy
         self.streams: list[Any] = []
         self._content: Any = None
-        self.message: Any = self._build(target)
+        self.message: Any = self._build(target, seen_by_user)
 
     def watch(self) -> None:
         """Follow what happens underneath. Costs a little, hence only where a connection has to be made."""
@@ -92,15 +94,17 @@ class Exchange:
             begun=self._content is not None and self._content.begun,
         )
 
-    def _build(self, target: str) -> Any:
+    def _build(self, target: str, seen_by_user: bool) -> Any:
         library, request = self._library, self._request
         headers = {"Host": self._origin.host_header, **request.headers}
         if (length := content_length(request)) is not None:
             headers["Content-Length"] = str(length)
         elif request.body is not None:
             headers["Transfer-Encoding"] = "chunked"
-        url = exact_url(library, self._origin, target)
         try:
+            # Parsing a whole URL is worth its cost only where hooks and mocks of a user look at more than its target.
+            parsed = library.URL(f"{self._origin}{target}") if seen_by_user else _origin_url(library, self._origin)
+            url = _exact_url_class(library)(parsed, target.encode())
             message = library.Request(
                 request.method,
                 url,
@@ -108,15 +112,15 @@ class Exchange:
                 stream=self._stream(),
                 extensions={"timeout": step_timeouts(request)},
             )
-        except UnicodeError:
-            raise unsendable_header() from None
+        except (UnicodeError, library.InvalidURL):
+            raise _unsendable() from None
         message.url = url  # the constructor made a plain copy
         return message
 
     def _stream(self) -> Any:
         body = self._request.body
         if body is None or (isinstance(body, bytes) and len(body) <= PIECE_BYTES):
-            return self._library.ByteStream(body or b"")
+            return _whole_content_class(self._library)(body or b"")
         self._content = _streamed_content_class(self._library)(body)
         return self._content
 
@@ -127,22 +131,19 @@ def step_timeouts(request: Request) -> dict[str, float | None]:
     return {"connect": step, "read": step, "write": step, "pool": None}
 
 
-def unsendable_header() -> TransportFailure:
-    """Say that a header can't be sent, but not which value it has: it may be the key."""
+def _unsendable() -> TransportFailure:
+    """Say that the request can't be sent, but not which header value it is about: that may be the key."""
     detail = "a header, the method or the address holds characters that can't be sent"
     return TransportFailure("protocol", sent=False, detail=detail)
-
-
-def exact_url(library: ModuleType, origin: Origin, target: str) -> Any:
-    """Return a URL of the library whose request target is sent as given, where the library would normalise it."""
-    return _exact_url_class(library)(_origin_url(library, origin), target.encode())
 
 
 @functools.cache
 def _exact_url_class(library: ModuleType) -> Any:
     class ExactURL(library.URL):  # type: ignore[misc, name-defined]
+        """A URL whose request target is sent as given, where the library would normalise it."""
+
         def __init__(self, url: Any, target: bytes) -> None:
-            super().__init__(url)
+            library.URL.__init__(self, url)
             self._target = target
 
         @property
@@ -182,6 +183,37 @@ def _streamed_content_class(library: ModuleType) -> Any:
     return StreamedContent
 
 
+@functools.cache
+def _whole_content_class(library: ModuleType) -> Any:
+    class WholeContent(library.AsyncByteStream):  # type: ignore[misc, name-defined]
+        """A small body; the library's own is a generator, which is left open when the connection breaks under it."""
+
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _OnePiece(self._content)
+
+    return WholeContent
+
+
+class _OnePiece:
+    """An iterator over one piece; unlike a generator it needs no closing."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, content: bytes) -> None:
+        self._pieces = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
+
+
 class HttpxResponse:
     """An answer of httpx whose head is there; a `Response`.
 
@@ -218,7 +250,7 @@ class HttpxResponse:
     def raw_chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes from the wire."""
         if self._chunks is None:
-            content = _once(self._answer.content) if self._was_read else self._answer.stream
+            content = _OnePiece(self._answer.content) if self._was_read else self._answer.stream
             self._chunks = aiter(content)
         return self
 
@@ -272,10 +304,6 @@ class HttpxResponse:
                 await anext(self._chunks)
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
 def failure_of(
     library: ModuleType,
     error: Exception,
@@ -314,7 +342,7 @@ def failure_of(
     if isinstance(error, library.LocalProtocolError):
         if begun:
             return TransportFailure("protocol", sent=True, detail="the body can't be sent as HTTP")
-        return unsendable_header()
+        return _unsendable()
     if not isinstance(error, library.TransportError):
         return None
     if not handed_over:
@@ -368,4 +396,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield cause
         waiting += [cause.__context__, cause.__cause__]
         if isinstance(cause, BaseExceptionGroup):
-            waiting += cause.exceptions
+            waiting += cast("BaseExceptionGroup[BaseException]", cause).exceptions
