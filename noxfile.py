@@ -98,15 +98,9 @@ def generate(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure what the docs promise: all benchmarks, or `-- <name> [its arguments]` for one."""
+    """Measure what the docs promise: all benchmarks, or those that the arguments name."""
     session.install("-e", ".[dev]")
-    folder = Path("benchmarks")
-    if session.posargs:
-        session.run("python", str(folder / f"{session.posargs[0]}.py"), *session.posargs[1:])
-        return
-    for script in sorted(folder.glob("*.py")):
-        if '__name__ == "__main__"' in script.read_text(encoding="utf-8"):
-            session.run("python", str(script))
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

@@ -85,10 +85,11 @@ def described_class(path: str, kind: type[Any]) -> Iterator[str]:
     if issubclass(kind, enum.Enum):
         yield from (f"{path}.{member.name} = {member.value!r}" for member in kind)
     elif attrs.has(kind):
+        written = inspect.get_annotations(kind)  # a field's own type is text until a codec has resolved it
         for field in attrs.fields(kind):
             if not field.name.startswith("_") and not field.inherited:
                 default = "" if field.default is attrs.NOTHING else " = ..."
-                yield f"{path}.{field.name}: {annotation(field.type)}{default}"
+                yield f"{path}.{field.name}: {annotation(written[field.name])}{default}"
     elif not issubclass(kind, BaseException):
         yield f"{path}{signature(kind)}"
     yield from methods(path, kind)
