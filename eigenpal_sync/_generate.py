@@ -9,6 +9,7 @@ import argparse
 import difflib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def generated(root: Path) -> Mapping[Path, str]:
     for folder in sorted({source.path.parent for source in modules}):
         package = Source.read(root, folder / "__init__.py")
         code[_twin_path(package.path)] = blocking_package(package, known)
-    return {path: _formatted(path, text) for path, text in code.items()}
+    return _formatted(code)
 
 
 def write(root: Path) -> list[str]:
@@ -102,23 +103,24 @@ def _stale(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
     return [path.relative_to(root) for path in files if path.read_text(encoding="utf-8").startswith(MARK)]
 
 
-def _formatted(path: Path, code: str) -> str:
+def _formatted(code: Mapping[Path, str]) -> Mapping[Path, str]:
     """Sort imports and format as everything in this project is."""
-    for command in (
-        ["check", "--quiet", "--select", "I", "--fix", "--exit-zero", "--config", FIRST_PARTY],
-        ["format", "--quiet"],
-    ):
-        run = subprocess.run(  # noqa: S603 - our own interpreter, no shell
-            [sys.executable, "-m", "ruff", *command, *STYLE, "--stdin-filename", str(path), "-"],
-            input=code,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise NotGeneratableError(f"{path}: ruff can't format the generated code: {run.stderr.strip()}")
-        code = run.stdout
-    return code
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in code.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        for command in (("check", "--select", "I", "--fix", "--config", FIRST_PARTY), ("format",)):
+            run = subprocess.run(  # noqa: S603 - our own interpreter, no shell
+                [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache", *STYLE, "."],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if run.returncode:
+                raise NotGeneratableError(f"ruff can't format the generated code: {run.stdout}{run.stderr}".rstrip())
+        return {path: (folder / path).read_text(encoding="utf-8") for path in code}
 
 
 if __name__ == "__main__":

@@ -81,10 +81,10 @@ class ClassWriter:
         }
         is_client = node.name.endswith("Client")
         iterates_itself = any(isinstance(item, Function) and item.name == "__anext__" for item in node.body)
-        for item in node.body:
+        for item, following in zip(node.body, [*node.body[1:], ast.Pass()], strict=True):
             if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
                 if not item.target.id.startswith("_"):
-                    yield from self._attribute(item, item.target.id)
+                    yield from self._attribute(item, item.target.id, following)
             elif isinstance(item, Function):
                 if item.name == "__init__" and is_client:
                     yield from self._constructor(node, item)
@@ -106,10 +106,12 @@ class ClassWriter:
         yield f"        self._async = {node.name}({arguments})"
         yield "        self._portal = Portal(self._async.aclose)"
 
-    def _attribute(self, item: ast.AnnAssign, name: str) -> Iterator[str]:
+    def _attribute(self, item: ast.AnnAssign, name: str, following: ast.stmt) -> Iterator[str]:
         returned = self._returned(item.annotation)
+        documented = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+        text = self.source.segment(following) if documented else '"""The same as on the async object."""'
         yield f"    @property\n    def {name}(self) -> {returned.annotation}:"
-        yield '        """The same as on the async object."""'
+        yield f"        {blocking_text(text, self.names)}"
         yield f"        return {returned.made_of(f'self._async.{name}')}"
 
     def _method(self, function: Function) -> Iterator[str]:
@@ -276,7 +278,8 @@ class ClassWriter:
             return Returned("Self", "type(self)")
         text = self.source.segment(annotation)
         if head in self.names:
-            return Returned(blocking_names(text, {**self.renamed, **self.names}), self.names[head])
+            twin = blocking_names(text, {**self.renamed, **self.names})
+            return Returned(twin, twin)
         if mentioned := _names(annotation) & self.names.keys():
             raise self.source.error(
                 annotation, f"{mentioned.pop()} inside {text}: return it by itself, or iterate over it"

@@ -5,7 +5,7 @@ Not here: anything that one API has and another has not; that is generated from 
 
 from __future__ import annotations
 
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, get_origin
 
 from eigenpal_sync._portal import Portal
 
@@ -30,6 +30,6 @@ class Twin(Generic[A]):
 
 def twin_of(kind: type[K], of: object, portal: Portal) -> K:
     """Return the blocking twin of an async object, with a share in the portal of the client it comes from."""
-    made = object.__new__(kind)
+    made: K = object.__new__(get_origin(kind) or kind)
     vars(made).update(_async=of, _portal=portal)
     return made

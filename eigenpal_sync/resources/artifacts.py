@@ -78,7 +78,8 @@ class RunArtifacts(Twin[AsyncRunArtifacts]):
         Args:
             run_id: Id of the run.
             artifact_path: Path of the file, such as `output/report.pdf`.
-            to: A folder (an existing one, or a path that ends with a slash) or the path of the file to write.
+            to: A folder (made if need be), or the path of the file to write. What is not there yet and has no file
+                ending is a folder.
             overwrite: Replace a file that is already there.
             on_progress: Called with the bytes stored so far and the bytes in all (None when unknown).
 
@@ -123,7 +124,8 @@ class RunArtifacts(Twin[AsyncRunArtifacts]):
 
         Args:
             run_id: Id of an agent run.
-            to: A folder (an existing one, or a path that ends with a slash) or the path of the archive to write.
+            to: A folder (made if need be), or the path of the archive to write. What is not there yet and has no file
+                ending is a folder.
             files: Names of the files to put in; all unless given.
             token: Signed download token from a mail.
             overwrite: Replace a file that is already there.
