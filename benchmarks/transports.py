@@ -2,8 +2,8 @@
 
     python benchmarks/transports.py [--latency 0.01] [--rounds 3] [--connections 100]
 
-All speak to the same server in a process of its own, and all are allowed the same number of connections. What counts are
-the ratios within one run; the figures themselves say more about the machine.
+All speak to the same server in a process of its own, and all are allowed the same number of connections. What counts
+are the ratios within one run; the figures themselves say more about the machine.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ import aiohttp
 import attrs
 import httpx
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fast_server import fast_server
-
+from benchmarks.fast_server import fast_server
 from eigenpal.engine.transport import Connections, Request, TransportOptions
 
 HEADERS = {
@@ -148,9 +147,8 @@ def main() -> None:
 
 def report(medians: dict[tuple[int, str], Figure], names: list[str]) -> None:
     """Print a line for each measurement, with its ratio to stock httpx, to bare aiohttp, and to itself at 10."""
-    print(
-        f"{'in flight':>9}  {'transport':<18}{'calls/s':>9}{'CPU us/call':>13}{'x httpx':>9}{'x aiohttp':>11}{'CPU x own@10':>14}"
-    )
+    columns = f"{'calls/s':>9}{'CPU us/call':>13}{'x httpx':>9}{'x aiohttp':>11}{'CPU x own@10':>14}"
+    print(f"{'in flight':>9}  {'transport':<18}{columns}")
     for in_flight in IN_FLIGHT:
         for name in names:
             figure = medians[in_flight, name]

@@ -139,6 +139,11 @@ def answer_all(peer: Peer) -> None:
         peer.answer()
 
 
+def silent(peer: Peer) -> None:
+    """Take what comes and never answer, until the client closes."""
+    peer.wait_for_close()
+
+
 class ScriptedServer:
     """What a running server knows; see `scripted_server`."""
 
@@ -188,7 +193,7 @@ class ScriptedServer:
             # The client may leave at any time, and most scripts end by being told to; a wait without end is a failure.
             if isinstance(problem, TimeoutError) and not self._closing:
                 self.problems.append(problem)
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - it is raised where the test runs
             self.problems.append(problem)
         finally:
             peer.close()

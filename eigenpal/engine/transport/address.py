@@ -64,6 +64,8 @@ def _origin(scheme: str, authority: str) -> Origin:
         raise _unsendable("the address has no host")
     if not host.isascii():
         host = _ascii_host(host)
+    if not _can_exist(host):
+        raise TransportFailure("dns", sent=False, detail=f"a host can't be named {host}")
     shown = f"[{host}]" if ":" in host else host
     if port is None or port == DEFAULT_PORTS[scheme]:
         return Origin(scheme, host, DEFAULT_PORTS[scheme], shown)
@@ -83,6 +85,11 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
     if not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 65536):
         raise _unsendable("the address has a port that is not a number from 1 to 65535")
     return host, int(digits)
+
+
+def _can_exist(host: str) -> bool:
+    # What is longer makes the encoder of names fail, in a way that differs between event loops.
+    return ":" in host or all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 def _ascii_host(host: str) -> str:

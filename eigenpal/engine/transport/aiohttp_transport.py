@@ -1,7 +1,7 @@
 """The fast transport on asyncio: aiohttp's connector and parser, with everything it would do of its own accord off.
 
-No cookies, no redirects, no decompression, no headers of its own, and nothing is ever sent twice. The connector below is
-the one place where a connection is got, and therefore knows what surely was not sent.
+No cookies, no redirects, no decompression, no headers of its own, and nothing is ever sent twice. The connector below
+is the one place where a connection is got, and therefore knows what surely was not sent.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from yarl import URL
 from eigenpal.engine.transport.address import Origin, split_url
 from eigenpal.engine.transport.descriptors import forget_transport, is_readable
 from eigenpal.engine.transport.framing import counted_chunks, pieces, response_headers
-from eigenpal.engine.transport.tls import shared_context, tls_failure
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
+from eigenpal.engine.transport.tls import shared_context, tls_failure
 
 IDLE_SECONDS = 15.0  # the same as for lanes
 SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer
 MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
+
+_KNOWN = (aiohttp.ClientError, OSError)  # a TimeoutError is an OSError
 
 # Which request a connection is being got for: aiohttp has no place of its own to say it in.
 _connecting: ContextVar[Request] = ContextVar("eigenpal_connecting")
@@ -44,12 +46,7 @@ class AiohttpTransport:
     def __init__(self, options: TransportOptions, proxies: ProxyMap) -> None:
         self._options = options
         self._proxies = proxies
-        self._loop = asyncio.get_running_loop()
-        self._process = os.getpid()
-        self._connector = _Connector(
-            limit=0,  # how many requests are under way is bounded outside
-            keepalive_timeout=IDLE_SECONDS,
-        )
+        self._connector = _Connector()
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -83,20 +80,26 @@ class AiohttpTransport:
                 timeout=self._timeout(request.timeout),
                 **settings,
             )
-        except Exception as error:
+        except (*_KNOWN, _Broken) as error:
             if isinstance(body, _StreamedPayload) and body.error is not None:
                 raise body.error from None
             raise _failure(error, request.timeout) from None
+        except ValueError:  # its text quotes the header value, which may be the key
+            detail = "a header, the method or the address holds characters that can't be sent"
+            raise TransportFailure("protocol", sent=False, detail=detail) from None
         finally:
             _connecting.reset(token)
         return AiohttpResponse(response, request.timeout)
 
-    def abandon(self) -> None:
+    def close_now(self) -> None:
+        """Close every connection without awaiting, within the loop."""
         self._session.detach()  # the session counts as closed from here on
-        if self._loop.is_closed() or self._process != os.getpid():
-            self._connector.forget()
-        else:
-            self._loop.call_soon_threadsafe(self._connector.close_now)
+        self._connector.close_now()
+
+    def abandon(self) -> None:
+        """Drop every connection without its loop."""
+        self._session.detach()
+        self._connector.forget()
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -143,7 +146,7 @@ class AiohttpResponse:
     async def __anext__(self) -> bytes:
         try:
             chunk = await self._response.content.readany()
-        except Exception as error:
+        except _KNOWN as error:
             raise _failure(error, self._timeout) from None
         if not chunk:
             raise StopAsyncIteration
@@ -159,17 +162,19 @@ class AiohttpResponse:
 class _Connector(aiohttp.TCPConnector):
     """A connector that says what surely was not sent, and never hands out a connection its server has closed."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._transports: WeakSet[asyncio.BaseTransport] = WeakSet()
+    def __init__(self) -> None:
+        # How many requests are under way is bounded outside.
+        super().__init__(limit=0, keepalive_timeout=IDLE_SECONDS)  # pyright: ignore[reportUnknownMemberType] - theirs
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         while True:
             try:
                 connection = await super().connect(req, traces, timeout)
-            except Exception as error:
+            except (*_KNOWN, UnicodeError) as error:
                 raise _unconnected(error, req, timeout.connect) from None
             transport = connection.transport
+            assert transport is not None  # it was just got
             if transport in self._transports and is_readable(transport.get_extra_info("socket").fileno()):
                 connection.close()
                 continue
@@ -255,8 +260,6 @@ def _payload(request: Request) -> bytes | _StreamedPayload | None:
 def _unconnected(error: Exception, request: Any, timeout: float | None) -> TransportFailure:
     """Describe why there is no connection; nothing of the request has left."""
     host, proxy = request.url.host, request.proxy
-    if isinstance(error, TransportFailure):
-        return error
     if isinstance(error, TimeoutError):
         return _timed_out(f"connecting to {proxy or host}", timeout, sent=False)
     if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -265,11 +268,11 @@ def _unconnected(error: Exception, request: Any, timeout: float | None) -> Trans
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
     hung_up = isinstance(cause, ConnectionResetError | ConnectionAbortedError)
-    if isinstance(cause, ssl.SSLError) or (hung_up and request.is_ssl()):
+    if cause is not None and (isinstance(cause, ssl.SSLError) or (hung_up and request.is_ssl())):
         return tls_failure(cause, host)
     if proxy is not None:
         return TransportFailure("proxy", sent=False, detail=f"could not connect to the proxy {proxy}")
-    if isinstance(error, ClientConnectorDNSError):
+    if isinstance(error, ClientConnectorDNSError | UnicodeError):
         return TransportFailure("dns", sent=False, detail=f"no address found for the host {host}")
     words = os.strerror(cause.errno).lower() if isinstance(cause, OSError) and cause.errno else "unknown reason"
     return TransportFailure("refused", sent=False, detail=f"could not connect to {host}:{request.url.port}: {words}")
@@ -279,8 +282,6 @@ def _failure(error: Exception, timeout: float | None) -> TransportFailure:
     """Describe an error after a connection was there: something may have been sent."""
     if isinstance(error, _Broken):
         error = error.error
-    if isinstance(error, TransportFailure):
-        return error
     if isinstance(error, TimeoutError):
         return _timed_out("waiting for the answer", timeout, sent=True)
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -289,8 +290,6 @@ def _failure(error: Exception, timeout: float | None) -> TransportFailure:
         return TransportFailure("protocol", sent=True, detail="the answer is not valid HTTP")
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return TransportFailure("broken", sent=True, detail="the connection was closed before an answer came")
-    if isinstance(error, ValueError):
-        return TransportFailure("protocol", sent=False, detail="the request can't be sent as HTTP")
     return TransportFailure("broken", sent=True, detail="the connection broke")
 
 

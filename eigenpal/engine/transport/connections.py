@@ -1,4 +1,4 @@
-"""What a client holds instead of a transport: it makes the right one for the event loop it is used in, and keeps the queue.
+"""What a client holds instead of a transport: makes the right one for the event loop it runs in, and keeps the queue.
 
 Nothing here speaks HTTP.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from weakref import WeakSet, finalize
 
@@ -113,7 +113,7 @@ class Connections:
             if old is not None:
                 if old.loop is loop and old.process == process:
                     return old
-                if old.busy and old.process == process and _lives(old.loop):
+                if old.busy and old.process == process and _call_in(old.loop, _nothing):
                     raise EigenpalUsageError(
                         "This client is in use in another event loop or thread right now. Make one client for each, "
                         "or wait until the other one is done with it."
@@ -124,7 +124,7 @@ class Connections:
             home.outlives(self)
             return home
 
-    def _forget_parent(self) -> None:
+    def forget_parent(self) -> None:
         """In a forked child: let go of everything, and of a lock that a thread of the parent may have held."""
         self._moving = threading.Lock()
         home, self._home = self._home, None
@@ -170,14 +170,19 @@ class _Home:
         return self.slots.taken > 0
 
     def outlives(self, connections: Connections) -> None:
-        """See to it that connections which were forgotten, or never closed, are dropped without a word."""
-        self._finalizer = finalize(connections, self.transport.abandon)
+        """See to it that connections which were forgotten, or never closed, are closed without a word."""
+        self._finalizer = finalize(connections, _leave, self.loop, self.process, self.transport)
 
     def leave(self) -> None:
         """Drop the connections without awaiting."""
         if self._finalizer is not None:
-            self._finalizer.detach()
-        self.transport.abandon()
+            self._finalizer()
+
+
+def _leave(loop: Any, process: int, transport: Transport) -> None:
+    if process == os.getpid() and _call_in(loop, transport.close_now):
+        return
+    transport.abandon()
 
 
 def make_transport(options: TransportOptions, proxies: ProxyMap, loop: object) -> Transport:
@@ -238,12 +243,14 @@ def _running_loop() -> object:
     return getattr(token, "native_token", token)  # anyio before 4.11 gave the native one
 
 
-def _lives(loop: Any) -> bool:
-    if hasattr(loop, "is_closed"):
-        return not loop.is_closed()
+def _call_in(loop: Any, action: Callable[[], object]) -> bool:
+    """Have something called by an event loop, from whichever thread; False when the loop is gone."""
     try:
-        loop.run_sync_soon(lambda: None)
-    except RuntimeError:  # trio: the run has finished
+        if hasattr(loop, "call_soon_threadsafe"):
+            loop.call_soon_threadsafe(action)
+        else:
+            loop.run_sync_soon(action)
+    except RuntimeError:  # asyncio: closed; trio: the run has finished
         return False
     return True
 
@@ -256,12 +263,16 @@ def _used_after_closing() -> EigenpalUsageError:
     return EigenpalUsageError("This client is closed; make a new one, or keep it open with `async with`.")
 
 
+def _nothing() -> None:
+    pass
+
+
 _all: WeakSet[Connections] = WeakSet()
 
 
 def _in_child() -> None:
     for connections in list(_all):
-        connections._forget_parent()
+        connections.forget_parent()
 
 
 if hasattr(os, "register_at_fork"):

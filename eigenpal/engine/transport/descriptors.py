@@ -20,22 +20,30 @@ def is_readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])  # Windows, where it takes descriptors of any size
 
 
-def forget_stream(stream: Any) -> None:
-    """Close the socket under a network stream of httpcore whose event loop is gone, or is the parent's.
+def close_stream_now(stream: Any) -> None:
+    """Close a network stream of httpcore within its event loop, without awaiting."""
+    transport, sock = _under(stream)
+    if transport is not None:
+        transport.abort()
+    elif sock is not None:
+        sock.close()
 
-    Args:
-        stream: What httpcore made, for asyncio or for trio, secured or not.
-    """
+
+def forget_stream(stream: Any) -> None:
+    """Close the socket under a network stream of httpcore whose event loop is gone, or is the parent's."""
+    transport, sock = _under(stream)
+    if transport is not None:
+        forget_transport(transport)
+    elif (plain := getattr(sock, "_sock", None)) is not None:
+        plain.close()
+
+
+def _under(stream: Any) -> tuple[Any, Any]:
+    """Return the transport of asyncio, or the socket of trio, that httpcore's stream stands on, secured or not."""
     layer = getattr(stream, "_stream", None)
     while (below := getattr(layer, "transport_stream", None)) is not None:
         layer = below
-    transport = getattr(layer, "_transport", None)  # anyio on asyncio
-    if transport is not None:
-        forget_transport(transport)
-        return
-    sock = getattr(getattr(layer, "socket", None), "_sock", None)  # trio
-    if sock is not None:
-        sock.close()
+    return getattr(layer, "_transport", None), getattr(layer, "socket", None)
 
 
 def forget_transport(transport: Any) -> None:

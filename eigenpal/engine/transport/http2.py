@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from eigenpal.engine.transport.address import split_url
-from eigenpal.engine.transport.descriptors import forget_stream
+from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream
 from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
 from eigenpal.engine.transport.lanes import CLOSING_SECONDS, IDLE_SECONDS, httpx_transport
 from eigenpal.engine.transport.options import TransportOptions
@@ -42,7 +42,7 @@ class PoolTransport:
                 max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_SECONDS
             )
             self._pools[place] = httpx_transport(self._library, self._options, origin, proxy, limits=limits)
-        exchange = Exchange(self._library, request, proxy)
+        exchange = Exchange(self._library, request, proxy=proxy)
         exchange.watch()
         try:
             answer = await exchange.over(self._pools[place].handle_async_request)
@@ -51,6 +51,13 @@ class PoolTransport:
                 # Remembered for the day their loop is gone; those that were closed since are let go.
                 self._streams = [*(stream for stream in self._streams if _is_open(stream)), *exchange.streams]
         return HttpxResponse(answer, exchange.failure)
+
+    def close_now(self) -> None:
+        """Close every connection without awaiting, within the loop."""
+        self._pools.clear()
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            close_stream_now(stream)
 
     def abandon(self) -> None:
         """Drop every connection without awaiting."""

@@ -33,10 +33,13 @@ class HttpxClientTransport:
         """Send once through the client, its hooks included."""
         if self._client.is_closed:
             raise EigenpalUsageError("The http_client that was given is closed; keep it open as long as the client.")
-        exchange = Exchange(self._library, request)
+        exchange = Exchange(self._library, request, seen_by_user=True)
         self._add_wishes(exchange.message)
         answer = await exchange.over(partial(self._client.send, stream=True, follow_redirects=False))
         return HttpxResponse(answer, exchange.failure)
+
+    def close_now(self) -> None:
+        """Leave it open: whoever made it closes it."""
 
     def abandon(self) -> None:
         """Leave it alone: it is the user's."""
@@ -62,9 +65,12 @@ class HttpxTransport:
 
     async def send(self, request: Request) -> HttpxResponse:
         """Send once through the transport."""
-        exchange = Exchange(self._library, request)
+        exchange = Exchange(self._library, request, seen_by_user=True)
         answer = await exchange.over(self._transport.handle_async_request)
         return HttpxResponse(answer, exchange.failure)
+
+    def close_now(self) -> None:
+        """Leave it open: whoever made it closes it."""
 
     def abandon(self) -> None:
         """Leave it alone: it is the user's."""

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from eigenpal.engine.transport.address import Origin, split_url
-from eigenpal.engine.transport.descriptors import forget_stream, is_readable
+from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream, is_readable
 from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Request
@@ -56,11 +56,6 @@ class Lane:
             for stream in self.streams:  # a connection that was still being secured is unknown to its transport
                 await stream.aclose()
 
-    def forget(self) -> None:
-        """Close its sockets without awaiting or saying goodbye."""
-        for stream in self.streams:
-            forget_stream(stream)
-
 
 class LaneTransport:
     """Sends each request over a lane of its own. Idle lanes are taken latest first, so that few stay warm.
@@ -82,7 +77,7 @@ class LaneTransport:
         origin, _ = split_url(request.url)
         lane = await self._take(origin)
         try:
-            exchange = Exchange(self._library, request, lane.proxy)
+            exchange = Exchange(self._library, request, proxy=lane.proxy)
             if not lane.streams:
                 lane.streams = exchange.streams
                 exchange.watch()
@@ -92,10 +87,17 @@ class LaneTransport:
             raise
         return HttpxResponse(answer, exchange.failure, partial(self._give_back, lane))
 
+    def close_now(self) -> None:
+        """Close every connection without awaiting, within the loop."""
+        for lane in self._clear():
+            for stream in lane.streams:
+                close_stream_now(stream)
+
     def abandon(self) -> None:
         """Drop every connection without awaiting."""
         for lane in self._clear():
-            lane.forget()
+            for stream in lane.streams:
+                forget_stream(stream)
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""

@@ -34,10 +34,10 @@ class Body(Protocol):
 class Request:
     """One HTTP request, ready to be sent.
 
-    `url` is absolute and already percent-encoded; a transport must not re-encode or normalise it. `headers` are complete but for
-    framing and `Host`: Content-Length or Transfer-Encoding follow from `body`. `timeout` bounds each single
-    network step (connecting, one write, one read) in seconds; None means no bound. `handed_over` is True from when the
-    request has a connection to go over; while it is False the server has surely seen nothing.
+    `url` is absolute and already percent-encoded; a transport must not re-encode or normalise it. `headers` are
+    complete but for framing and `Host`: Content-Length or Transfer-Encoding follow from `body`. `timeout` bounds each
+    single network step (connecting, one write, one read) in seconds; None means no bound. `handed_over` is True from
+    when the request has a connection to go over; while it is False the server has surely seen nothing.
     """
 
     method: str
@@ -77,6 +77,10 @@ class Transport(Protocol):
         Raises:
             TransportFailure: No answer came.
         """
+        ...
+
+    def close_now(self) -> None:
+        """Close every connection without awaiting. Called within the loop, by its next turn."""
         ...
 
     def abandon(self) -> None:

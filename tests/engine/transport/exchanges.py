@@ -11,6 +11,7 @@ import httpx
 import httpx2
 
 from eigenpal.engine.transport import Body, Connections, Request, TransportOptions
+from eigenpal.engine.transport.tls import shared_context
 
 # Every way to send; what the port promises holds for each.
 KINDS = ("lanes", "aiohttp", "httpx client", "httpx2 client", "httpx transport")
@@ -25,7 +26,7 @@ def fits(kind: str, anyio_backend: str) -> bool:
 @asynccontextmanager
 async def connections(kind: str, **options: Any) -> AsyncIterator[Connections]:
     """Open connections of one kind, and close them and what the user would have made."""
-    verify = options.get("verify", True)
+    verify = shared_context(options.get("verify", True), trust_env=False)  # making one for each test takes long
     if kind == "httpx client":
         async with httpx.AsyncClient(verify=verify, trust_env=False) as client:
             mine = Connections(TransportOptions(http_client=client, **options))

@@ -255,9 +255,9 @@ async def test_a_request_is_marked_once_it_leaves_the_queue(kind: str) -> None:
     with scripted_server() as server:
         async with connections(kind) as mine:
             request = Request("GET", server.url + "/", {}, timeout=5)
-            assert not request.handed_over
+            before = request.handed_over
             response = await mine.send(request)
-            assert request.handed_over
+            assert (before, request.handed_over) == (False, True)
             await response.aclose()
 
 

@@ -1,4 +1,4 @@
-"""How each transport says that no answer came: why, whether the server can have seen the request, and nothing secret."""
+"""How each transport says that no answer came: why, whether the server can have seen it, and nothing secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import trustme
 
 from eigenpal.engine.transport import Body, Request, TransportFailure
 from tests.engine.transport.exchanges import OWN_KINDS, Streamed, connections, exchange
-from tests.scripted_server import Peer, scripted_server
+from tests.scripted_server import Peer, scripted_server, silent
 
 pytestmark = pytest.mark.anyio
 
@@ -86,13 +86,18 @@ async def test_a_name_that_does_not_exist(kind: str, monkeypatch: pytest.MonkeyP
     assert (failure.reason, failure.sent) == ("dns", False)
 
 
+async def test_a_name_that_can_not_exist(kind: str) -> None:
+    failure = await failure_of(kind, f"http://{'a' * 70}.example/")
+    assert (failure.reason, failure.sent) == ("dns", False)
+
+
 async def test_connecting_that_takes_too_long(kind: str, deaf_port: int) -> None:
     failure = await failure_of(kind, f"http://127.0.0.1:{deaf_port}/", timeout=0.1)
     assert (failure.reason, failure.sent) == ("timeout", False)
 
 
 async def test_an_answer_that_takes_too_long(kind: str) -> None:
-    with scripted_server(lambda peer: peer.wait_for_close() and None) as server:
+    with scripted_server(silent) as server:
         failure = await failure_of(kind, server.url + "/", timeout=0.1)
     assert (failure.reason, failure.sent) == ("timeout", True)
 
@@ -247,13 +252,16 @@ async def test_a_port_that_does_not_speak_tls(kind: str) -> None:
 
 
 async def test_a_server_that_hangs_up_during_the_handshake(own_kind: str) -> None:
-    with scripted_server(lambda peer: bool(peer.socket.recv(1024)) and None) as server:
+    def script(peer: Peer) -> None:
+        peer.socket.recv(1024)
+
+    with scripted_server(script) as server:
         failure = await failure_of(own_kind, server.url.replace("http:", "https:") + "/")
     assert (failure.reason, failure.sent) == ("tls", False)
 
 
 async def test_a_handshake_that_takes_too_long(kind: str) -> None:
-    with scripted_server(lambda peer: peer.wait_for_close() and None) as server:
+    with scripted_server(silent) as server:
         failure = await failure_of(kind, server.url.replace("http:", "https:") + "/", timeout=0.2)
     assert (failure.reason, failure.sent) == ("timeout", False)
 
