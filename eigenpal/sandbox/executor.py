@@ -152,6 +152,9 @@ class Executor:
                     self._store.advance(run_id, Event.FINISH, self._now())
                     self._finalize(run_id, flight)
                 self._store.advance(run_id, event, self._now(), **changes)
+        except asyncio.CancelledError:
+            self._store.interrupt(run_id, self._now())  # before anyone who waits for the end looks at the run
+            raise
         except InvalidTransition:  # cancelled between two lines above; the run has its end already
             logger.debug("Run %s ended while it was about to move on", run_id)
         finally:

@@ -50,30 +50,43 @@ class Hosting:
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._settings = settings
+        self._folder = folder
         self._stopping = False
-        self._blobs = BlobFolder(folder / "blobs")
-        self.store = Store(folder / "sandbox.sqlite3")
+        self._store: Store | None = None
         self._executor: Executor | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store.
+
+        Raises:
+            RuntimeError: The server is not running.
+        """
+        if self._store is None:
+            raise RuntimeError("This sandbox is not running.")
+        return self._store
 
     async def open(self) -> ASGIApp:
         """Take up the state of the data folder and return the application."""
         settings = self._settings
-        self.store.fail_interrupted(settings.now())
-        self._blobs.keep_only(self.store.blobs())
-        settings.registry.date(lambda release_id: self.store.first_seen(release_id, settings.now()))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        blobs = BlobFolder(self._folder / "blobs")
+        store = self._store = Store(self._folder / "sandbox.sqlite3")
+        store.fail_interrupted(settings.now())
+        blobs.keep_only(store.blobs())
+        settings.registry.date(lambda release_id: store.first_seen(release_id, settings.now()))
         self._executor = Executor(
-            store=self.store,
-            blobs=self._blobs,
+            store=store,
+            blobs=blobs,
             ids=settings.ids,
             clock=settings.clock,
             latency=settings.latency,
             max_running=settings.max_running,
         )
         services = Services(
-            store=self.store,
-            blobs=self._blobs,
+            store=store,
+            blobs=blobs,
             registry=settings.registry,
             executor=self._executor,
             ids=settings.ids,
@@ -98,4 +111,5 @@ class Hosting:
     async def close(self) -> None:
         """Close the store."""
         self._settings.registry.date(lambda _: self._settings.now())
-        self.store.close()
+        if self._store is not None:
+            self._store.close()

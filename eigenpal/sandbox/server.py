@@ -40,7 +40,7 @@ class Hosted(Protocol):
         """End background work; requests may still be waiting for it."""
 
     async def close(self) -> None:
-        """Close what `open` opened; no request is left."""
+        """Close what `open` opened, even if it failed half-way; no request is left."""
 
 
 class _Protocol(HTTPProtocol):
@@ -118,7 +118,11 @@ class ServerThread:
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._thread = threading.Thread(target=self._run, name="eigenpal-sandbox", daemon=True)
         self._thread.start()
-        self._loop, self._stop = self._ready.result()
+        try:
+            self._loop, self._stop = self._ready.result()
+        except BaseException:
+            self._thread.join()
+            raise
 
     def stop(self) -> None:
         """Stop; returns when thread, loop and sockets are gone. Safe to call twice."""
@@ -141,8 +145,12 @@ class ServerThread:
             self._listener.close()
 
     async def _main(self) -> None:
-        stop = asyncio.Event()
-        application = await self._hosted.open()
+        try:
+            await self._serve(await self._hosted.open())
+        finally:
+            await self._hosted.close()
+
+    async def _serve(self, application: ASGIApp) -> None:
         config = uvicorn.Config(
             application,
             http=_Protocol,
@@ -153,7 +161,7 @@ class ServerThread:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
-        server = _Uvicorn(config)
+        server, stop = _Uvicorn(config), asyncio.Event()
         self._ready.set_result((asyncio.get_running_loop(), stop))
         try:
             await server.run_until(stop, self._listener, self._refuse)
@@ -161,7 +169,6 @@ class ServerThread:
             # Work ends first, so that a request that waits for it still gets its answer.
             await self._hosted.end_work()
             await server.close_connections()
-            await self._hosted.close()
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:

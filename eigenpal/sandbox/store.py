@@ -127,7 +127,11 @@ class Store:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # NORMAL: a killed process loses nothing, only a power cut may cost the last writes; fine for a sandbox.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
+        try:
+            self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -242,14 +246,18 @@ class Store:
         ended = [status.value for status in TERMINAL]
         with self._lock:
             sql = f"SELECT id FROM runs WHERE status NOT IN ({_marks(ended)})"
-            interrupted = [run_id for (run_id,) in self._connection.execute(sql, ended).fetchall()]
-            for run_id in interrupted:
-                self.advance(run_id, Event.FAIL, now, error=INTERRUPTED)
-                self._connection.execute(
-                    "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
-                    "WHERE run_id = ? AND completed_at IS NULL",
-                    (INTERRUPTED, now, run_id),
-                )
+            for (run_id,) in self._connection.execute(sql, ended).fetchall():
+                self.interrupt(run_id, now)
+
+    def interrupt(self, run_id: str, now: int) -> None:
+        """Fail a run because the sandbox stops."""
+        with self._lock:
+            self.advance(run_id, Event.FAIL, now, error=INTERRUPTED)
+            self._connection.execute(
+                "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
+                "WHERE run_id = ? AND completed_at IS NULL",
+                (INTERRUPTED, now, run_id),
+            )
 
     # Files
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -148,3 +149,19 @@ def test_without_the_extra_the_import_names_it() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 'pip install "eigenpal[sandbox]"' in done.stdout
     assert "uvicorn" in done.stdout
+
+
+def test_a_data_folder_that_can_not_be_used_is_an_error_of_start_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.sqlite3").write_text(
+        "this is not a database, it is a text that is long enough to be sure of it"
+    )
+    (tmp_path / "file").write_text("")
+    before = set(threading.enumerate())
+
+    with pytest.raises(OSError, match="file"):
+        Sandbox(data=tmp_path / "file" / "below").start()
+    with pytest.raises(sqlite3.DatabaseError):
+        Sandbox(data=tmp_path).start()
+
+    assert set(threading.enumerate()) == before
+    gc.collect()

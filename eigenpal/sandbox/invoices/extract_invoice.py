@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import PyPdfError
 
 from eigenpal.sandbox.context import InputFile, RunContext, RunFailed
@@ -62,13 +62,17 @@ def _pdf_pages(file: InputFile) -> list[str]:
         with PdfReader(file.path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
                 raise RunFailed(f"{file.name} is protected with a password.")
-            # The layout mode keeps columns apart, which tables need.
-            return [page.extract_text(extraction_mode="layout") for page in reader.pages]
+            return [_page_text(page) for page in reader.pages]
     except RunFailed:
         raise
     except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
         # pypdf raises all of these for files that are broken in one way or another.
         raise RunFailed(f"{file.name} can't be read as a PDF: {error}.") from error
+
+
+def _page_text(page: PageObject) -> str:
+    # The layout mode keeps columns apart, which tables need; older releases of pypdf trip over an empty page in it.
+    return "" if page.get_contents() is None else page.extract_text(extraction_mode="layout")
 
 
 def _plain_text(file: InputFile) -> str:
