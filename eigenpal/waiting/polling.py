@@ -83,12 +83,16 @@ class Poll(Generic[T]):
         with anyio.move_on_after(timeout_seconds):
             while True:
                 if not at_once:
-                    await self.sleep(pause())
+                    await self.sleep(max(pause(), self._asked_to_wait))
                 at_once = False
                 seen = await self._look(may_be_unseen=anyio.current_time() - began < UNSEEN_GRACE_SECONDS)
                 if seen is not None and self.is_over(seen):
                     return seen
         return None
+
+    @property
+    def _asked_to_wait(self) -> float:
+        return (self.trouble.retry_after or 0.0) if self.trouble is not None else 0.0
 
     async def _look(self, *, may_be_unseen: bool) -> T | None:
         try:

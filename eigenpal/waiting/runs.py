@@ -13,7 +13,7 @@ from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError,
 from eigenpal.models.runs import TERMINAL_STATUSES, Run, RunStatus
 from eigenpal.waiting.polling import Poll
 
-logger = logging.getLogger("eigenpal")
+logger: logging.Logger = logging.getLogger("eigenpal")
 
 CANCEL_PATIENCE_SECONDS: Final = 10.0  # for the cancel request that follows a wait that ran out
 
@@ -32,9 +32,7 @@ async def wait_for_run(
     just_started: bool,
 ) -> Run:
     """Wait until a run is over; arguments as in `runs.wait`, and whether it was started a moment ago."""
-    timeout = checked_timeout(timeout_seconds)
-    if (interval := checked_timeout(poll_interval_seconds, "poll_interval_seconds")) is None:
-        raise EigenpalInputError("poll_interval_seconds must be a number of seconds above 0")
+    timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
     poll = Poll(
         fetch=lambda: fetch(run_id), is_over=_Ending().reached_by, changed=_moved, on_update=on_update, sleep=sleep
     )
@@ -43,6 +41,18 @@ async def wait_for_run(
         cancelled = cancel_on_timeout and await _cancelled(run_id, cancel)
         raise _ran_out(run_id, poll, timeout, cancelled=cancelled)
     return succeeded(run) if raise_on_failure else run
+
+
+def checked_times(timeout_seconds: object, poll_interval_seconds: object) -> tuple[float | None, float]:
+    """Return the two times of a wait if they make sense. To be called before what is waited for is started.
+
+    Raises:
+        EigenpalInputError: They don't.
+    """
+    timeout = checked_timeout(timeout_seconds)
+    if (interval := checked_timeout(poll_interval_seconds, "poll_interval_seconds")) is None:
+        raise EigenpalInputError("poll_interval_seconds must be a number of seconds above 0")
+    return timeout, interval
 
 
 def succeeded(run: Run) -> Run:
