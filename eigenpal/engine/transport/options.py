@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from eigenpal.errors import EigenpalInputError
+
 if TYPE_CHECKING:
     import httpx
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
     if value < 1:
-        raise ValueError(f"{attribute.name} must be at least 1, not {value}")
+        raise EigenpalInputError(f"{attribute.name} must be at least 1, not {value}")
 
 
 @attrs.frozen
