@@ -10,11 +10,11 @@ try:
     import python_multipart as _python_multipart
     import starlette as _starlette
     import uvicorn as _uvicorn
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
-        f'eigenpal.sandbox needs the package {error.name}; install it with: pip install "eigenpal[sandbox]"',
-        name=error.name,
-    ) from error
+        f'eigenpal.sandbox needs the package {_missing.name}; install it with: pip install "eigenpal[sandbox]"',
+        name=_missing.name,
+    ) from _missing
 
 from eigenpal.sandbox.clock import Clock, ManualClock
 from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, Step

@@ -23,7 +23,7 @@ from eigenpal.sandbox.problems import Problem, envelope
 from eigenpal.sandbox.recording import RecordedRequest, Recorder
 from eigenpal.sandbox.routing import Router
 
-logger = logging.getLogger("eigenpal.sandbox")
+logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 
 
 class Application:

@@ -21,8 +21,8 @@ def _moment(value: int | None) -> str | None:
 
 
 def receipt(run: RunRow) -> Document:
-    """Return what a start answers before the run has ended."""
-    return {"id": run.id, "type": run.kind, "finished": run.finished, "source": source(run)}
+    """Return what a start answers when it does not wait for the end: `finished` is false by definition."""
+    return {"id": run.id, "type": run.kind, "finished": False, "source": source(run)}
 
 
 def source(run: RunRow) -> Document:

@@ -28,7 +28,7 @@ from eigenpal.sandbox.rows import RunRow
 from eigenpal.sandbox.states import NOT_STARTED, Event, InvalidTransition, Status
 from eigenpal.sandbox.store import Store
 
-logger = logging.getLogger("eigenpal.sandbox")
+logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 
 PATIENCE_SECONDS = 0.15  # what stop() grants functions to reach a checkpoint; it should feel immediate
 CANCELLED = "The run was cancelled."

@@ -50,7 +50,7 @@ class Problem(Exception):
         self.status = status
         self.message = message
         self.field = field
-        self.code = code or code_of(status)
+        self.code: str = code or code_of(status)
         self.hint = hint
         self.headers: Mapping[str, str] = headers or {}
 

@@ -33,7 +33,7 @@ class RecordedRequest:
         self.path: str = scope["path"]
         self.request_id = request_id
         self.status: int | None = None
-        self.body_size = 0
+        self.body_size: int = 0
         self._raw_path: bytes = scope.get("raw_path") or self.path.encode()
         self._query: bytes = scope["query_string"]
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]

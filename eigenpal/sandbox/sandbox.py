@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -67,8 +68,8 @@ class Sandbox:
         max_body_bytes: int = MAX_BODY_BYTES,
         max_running: int = MAX_RUNNING,
     ) -> None:
-        self.requests = Recorder()
-        self.faults = Faults()
+        self.requests: Recorder = Recorder()
+        self.faults: Faults = Faults()
         self.run_latency = run_latency
         self._port = port
         self._data = None if data is None else Path(data)
@@ -90,6 +91,7 @@ class Sandbox:
         self._server: ServerThread | None = None
         self._hosting: Hosting | None = None
         self._temporary: Path | None = None
+        self._remove_temporary: Callable[[], object] = lambda: None
         invoice = {"invoice": {"type": "file", "description": "The invoice, a PDF or a text file."}}
         self.workflow("extract-invoice", inputs=invoice, steps=extract_invoice.STEPS)(extract_invoice.run)
 
@@ -107,13 +109,15 @@ class Sandbox:
         folder = self._data
         if folder is None:
             folder = self._temporary = Path(tempfile.mkdtemp(prefix="eigenpal-sandbox-"))
+            # Also when the process ends without a stop, as notebooks do.
+            self._remove_temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         try:
             self._hosting = Hosting(self._settings, folder)
             self._server = ServerThread(
                 self._hosting, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
             )
         except BaseException:
-            self._remove_temporary()
+            self.stop()
             raise
 
     def stop(self) -> None:
@@ -121,12 +125,8 @@ class Sandbox:
         server, self._server, self._hosting = self._server, None, None
         if server is not None:
             server.stop()
+        self._temporary = None
         self._remove_temporary()
-
-    def _remove_temporary(self) -> None:
-        folder, self._temporary = self._temporary, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         self.start()

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from eigenpal.sandbox import Sandbox
+from eigenpal.sandbox.operations import GENERATION_07
 from eigenpal.sandbox.recording import MAX_BODY_BYTES, MAX_REQUESTS
 from tests.sandbox.conftest import connect
+from tests.sandbox.contract import description
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,34 @@ def test_bytes_that_are_not_http_do_not_hurt(sandbox: Sandbox, client: httpx.Cli
         with socket.create_connection(("127.0.0.1", port or 0), timeout=5) as connection:
             connection.sendall(nonsense)
     assert client.get("/runs").status_code == 200
+
+
+def test_an_upload_that_breaks_off_leaves_no_file_behind(sandbox: Sandbox, client: httpx.Client) -> None:
+    folder = sandbox.data_folder
+    assert folder is not None
+    head = (
+        "POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nAuthorization: Bearer {}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="files.a"; filename="a"\r\n\r\nhalf'
+    )
+    with socket.create_connection(("127.0.0.1", httpx.URL(sandbox.url).port or 0), timeout=5) as connection:
+        connection.sendall(head.format(sandbox.api_key).encode())
+        while not list((folder / "blobs").iterdir()):
+            pass
+    while list((folder / "blobs").iterdir()):
+        pass
+    assert client.get("/runs").json()["runs"] == []
+
+
+def test_every_route_is_an_operation_of_the_description() -> None:
+    declared = {
+        (method.upper(), path.removeprefix("/api/v1"), operation["operationId"])
+        for path, methods in description()["paths"].items()
+        for method, operation in methods.items()
+    }
+    served = {(route.method, route.path.replace(":path}", "}"), route.name) for route in GENERATION_07}
+
+    assert served <= declared
 
 
 # Recording

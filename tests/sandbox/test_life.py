@@ -135,9 +135,22 @@ def test_the_key_is_in_no_repr() -> None:
 
 
 def test_a_temporary_folder_is_gone_after_stop_and_a_given_one_stays(tmp_path: Path) -> None:
-    with Sandbox(data=tmp_path / "kept") as sandbox, connect(sandbox) as client:
-        client.post("/runs", json={"target": "workflows.extract-invoice"})
+    with Sandbox() as temporary, Sandbox(data=tmp_path / "kept") as sandbox:
+        folder = temporary.data_folder
+        assert folder is not None
+        assert (folder / "sandbox.sqlite3").exists()
+    assert not folder.exists()
     assert (tmp_path / "kept" / "sandbox.sqlite3").exists()
+    assert (temporary.data_folder, sandbox.data_folder) == (None, tmp_path / "kept")
+
+
+def test_a_process_that_ends_without_a_stop_leaves_no_folder() -> None:
+    program = "from eigenpal.sandbox import Sandbox; s = Sandbox(); s.start(); print(s.data_folder)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip()
+    assert not Path(done.stdout.strip()).exists()
+    assert done.stderr == ""
 
 
 def test_without_the_extra_the_import_names_it() -> None:
@@ -152,9 +165,7 @@ def test_without_the_extra_the_import_names_it() -> None:
 
 
 def test_a_data_folder_that_can_not_be_used_is_an_error_of_start_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "sandbox.sqlite3").write_text(
-        "this is not a database, it is a text that is long enough to be sure of it"
-    )
+    (tmp_path / "sandbox.sqlite3").write_text("no database, but a text that is long enough to be sure of it" * 2)
     (tmp_path / "file").write_text("")
     before = set(threading.enumerate())
 

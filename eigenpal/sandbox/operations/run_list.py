@@ -14,6 +14,7 @@ from eigenpal.sandbox.states import Status
 from eigenpal.sandbox.store import RunFilter
 
 _KINDS = ("workflow", "agent")
+_STATUSES = tuple(status.value for status in Status)
 _NO_USER = "__system__"
 
 
@@ -38,9 +39,8 @@ def _filter(call: Call) -> RunFilter:
         raise invalid("query.type", f"The type {kind!r} is not one of {', '.join(_KINDS)}.")
     statuses = split_list(call.query_list("status"))
     for status in statuses:
-        if status not in Status._value2member_map_:
-            known = ", ".join(one.value for one in Status)
-            raise invalid("query.status", f"The status {status!r} is not known.", hint=f"Use {known}.")
+        if status not in _STATUSES:
+            raise invalid("query.status", f"The status {status!r} is not known.", hint=f"Use {', '.join(_STATUSES)}.")
     return RunFilter(
         kind=kind,
         source=call.query("source"),

@@ -271,7 +271,7 @@ async def _launch(call: Call, run: RunRow, release: Release, wait: int) -> Respo
     assert current is not None
     if wait and current.finished:
         return json_answer(_expanded(call, current, set()))
-    return json_answer({**receipt(current), "finished": False}, 202 if wait else 201)
+    return json_answer(receipt(current), 202 if wait else 201)
 
 
 async def _wait_for_end(call: Call, run_id: str, seconds: float) -> None:
