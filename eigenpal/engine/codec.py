@@ -45,7 +45,7 @@ class Mismatch(Exception):
         super().__init__(expected, value)
         self.expected = expected
         self.path = "$"
-        self.found = short_repr(value, MAX_SHOWN_VALUE)
+        self.found: str = short_repr(value, MAX_SHOWN_VALUE)
 
     def __str__(self) -> str:
         return f"{self.path} should be {self.expected}, not {self.found}"

@@ -127,7 +127,7 @@ class SharedHandle:
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.start = 0
         self.passes = 0
 

@@ -59,7 +59,7 @@ class PartFile:
         self.target = target
         self.validator: str | None = None
         self.total: int | None = None
-        self.size = 0
+        self.size: int = 0
         self._source = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         self._stem = "." + shortened(target.name, LONGEST_STEM_BYTES)
         self._path = target.with_name(f"{self._stem}.part")

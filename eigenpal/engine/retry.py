@@ -26,7 +26,7 @@ from eigenpal.errors import (
 
 T = TypeVar("T")
 
-logger = logging.getLogger("eigenpal")
+logger: logging.Logger = logging.getLogger("eigenpal")
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 8.0

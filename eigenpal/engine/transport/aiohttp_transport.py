@@ -132,7 +132,7 @@ class AiohttpResponse:
     __slots__ = ("_response", "_timeout", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, timeout: float | None) -> None:
-        self.status = response.status
+        self.status: int = response.status
         self.headers: Mapping[str, str] = response_headers(response.raw_headers)
         self._response = response
         self._timeout = timeout

@@ -35,19 +35,22 @@ class Lane:
         streams: The connections it has opened, of which the last may be in use.
     """
 
-    __slots__ = ("origin", "parked_at", "proxy", "streams", "transport")
+    __slots__ = ("_socket", "origin", "parked_at", "proxy", "streams", "transport")
 
     def __init__(self, origin: Origin, proxy: Proxy | None, transport: Any) -> None:
-        self.origin = origin
-        self.proxy = proxy
-        self.transport = transport
-        self.parked_at = 0.0
+        self.origin: Origin = origin
+        self.proxy: Proxy | None = proxy
+        self.transport: Any = transport
+        self.parked_at: float = 0.0
         self.streams: list[Any] = []
+        self._socket: Any = None
 
     @property
     def is_stale(self) -> bool:
-        """Whether its server has closed it, or it was never connected."""
-        return not self.streams or is_readable(self.streams[-1].get_extra_info("socket").fileno())
+        """Whether its server has closed it. Only for a lane that has been used."""
+        if self._socket is None:
+            self._socket = self.streams[-1].get_extra_info("socket")  # asked once: it goes through many layers
+        return is_readable(self._socket.fileno())
 
     async def aclose(self) -> None:
         """Close it, whatever state it is in; can't be cancelled, and does not wait for the network."""
