@@ -24,21 +24,47 @@ _SIDES = Path(__file__).parent / "official_side.py"
 
 def official(version: str, *arguments: str) -> list[str]:
     """Return the command that runs one side of a comparison with an official package."""
-    return [str(_made(f"official-{version}", [f"eigenpal=={version}"], NEEDED)), str(_SIDES), *arguments]
+    return [_official_python(version), str(_SIDES), *arguments]
+
+
+def official_code(version: str, code: str) -> list[str]:
+    """Return the command that runs a program with an official package."""
+    # Isolated: the working folder may well be this checkout, whose package has the same name.
+    return [_official_python(version), "-I", "-c", code]
 
 
 def ours(*arguments: str) -> list[str]:
     """Return the command for our side as `pip install "eigenpal[aiohttp]"` gives it."""
-    return [sys.executable, "-c", _RUN, str(ROOT), *arguments]
+    return [*ours_code(_RUN), *arguments]
 
 
 def ours_plain(*arguments: str) -> list[str]:
     """Return the command for our side as `pip install eigenpal` gives it: no extras."""
+    return [*ours_plain_code(_RUN), *arguments]
+
+
+def ours_code(code: str) -> list[str]:
+    """Return the command that runs a program with our package and aiohttp."""
+    return [_our_python("with-aiohttp", "aiohttp"), "-c", _HERE + code]
+
+
+def ours_plain_code(code: str) -> list[str]:
+    """Return the command that runs a program with our package and no extras."""
+    return [_our_python("plain"), "-c", _HERE + code]
+
+
+_HERE = f"import sys; sys.path[:1] = [{str(ROOT)!r}]\n"
+_RUN = "from benchmarks.our_side import main; main()"
+
+
+def _official_python(version: str) -> str:
+    return str(_made(f"official-{version}", [f"eigenpal=={version}"], NEEDED))
+
+
+def _our_python(name: str, *extras: str) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [str(_made("plain", [], tuple(project["dependencies"]))), "-c", _RUN, str(ROOT), *arguments]
-
-
-_RUN = "import sys; sys.path[:1] = [sys.argv.pop(1)]; from benchmarks.our_side import main; main()"
+    needed = [requirement for extra in extras for requirement in project["optional-dependencies"][extra]]
+    return str(_made(name, [], (*project["dependencies"], *needed)))
 
 
 def shortcomings() -> list[str]:

@@ -9,14 +9,16 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from benchmarks.rounds import Figures, answer
+from benchmarks.rounds import Figures, answer, moved, one_by_one, rate
 
 KEY = "k" * 40
-CALLS = 300
-AT_ONCE, CALLS_AT_ONCE = 100, 3_000
+AT_ONCE, CALLS_AT_ONCE = 100, 1_500
+
+Call = Callable[[], Awaitable[object]]
 
 
 def blocking(base: str) -> None:
@@ -24,92 +26,104 @@ def blocking(base: str) -> None:
     from eigenpal import EigenpalClient
 
     with EigenpalClient(KEY, base_url=base) as client:
+        answer(lambda: one_by_one(lambda: client.runs.get("run_123", expand="usage")))
 
-        def measure() -> Figures:
-            began, busy = time.perf_counter(), time.process_time()
-            for _ in range(CALLS):
-                client.runs.get("run_123", expand="usage")
-            wall, cpu = time.perf_counter() - began, time.process_time() - busy
-            return {"wall": wall / CALLS * 1e6, "cpu": cpu / CALLS * 1e6}
 
-        answer(measure)
+@asynccontextmanager
+async def _ours(base: str) -> AsyncIterator[Call]:
+    from eigenpal import AsyncEigenpalClient
+
+    async with AsyncEigenpalClient(KEY, base_url=base, max_concurrency=AT_ONCE) as client:
+        yield lambda: client.runs.get("run_123", expand="usage")
+
+
+@asynccontextmanager
+async def _bare_aiohttp(base: str) -> AsyncIterator[Call]:
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+
+        async def call() -> object:
+            headers = {"Authorization": f"Bearer {KEY}", "Accept": "application/json"}
+            async with session.get(f"{base}/api/v1/runs/run_123?expand=usage", headers=headers) as response:
+                return json.loads(await response.read())
+
+        yield call
 
 
 def typed_get(base: str) -> None:
     """Get many runs at once with the async client."""
-    from eigenpal import AsyncEigenpalClient
-
-    client = AsyncEigenpalClient(KEY, base_url=base, max_concurrency=AT_ONCE)
-    _answer_at_once(lambda: client.runs.get("run_123", expand="usage"))
+    _answer_at_once(_ours(base))
 
 
 def bare_aiohttp(base: str) -> None:
     """Get the same with aiohttp as its documentation shows, and parse the JSON."""
-    import aiohttp
-
-    session: list[aiohttp.ClientSession] = []
-
-    async def get() -> object:
-        if not session:
-            session.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)))
-        headers = {"Authorization": f"Bearer {KEY}", "Accept": "application/json"}
-        async with session[0].get(f"{base}/api/v1/runs/run_123?expand=usage", headers=headers) as response:
-            return json.loads(await response.read())
-
-    _answer_at_once(get)
+    _answer_at_once(_bare_aiohttp(base))
 
 
-def _answer_at_once(call: Callable[[], Awaitable[object]]) -> None:
-    async def work(left: list[None]) -> None:
+def _answer_at_once(opened: AbstractAsyncContextManager[Call]) -> None:
+    async def work(call: Call, left: list[None]) -> None:
         while left:
             left.pop()
             await call()
 
-    async def everyone() -> None:
+    async def everyone(call: Call) -> None:
         left = [None] * CALLS_AT_ONCE
-        await asyncio.gather(*(work(left) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(work(call, left) for _ in range(AT_ONCE)))
 
     with asyncio.Runner() as runner:
+        call = runner.run(opened.__aenter__())
 
         def measure() -> Figures:
-            began, busy = time.perf_counter(), time.process_time()
-            runner.run(everyone())
-            wall, cpu = time.perf_counter() - began, time.process_time() - busy
-            return {"rate": CALLS_AT_ONCE / wall, "cpu": cpu / CALLS_AT_ONCE * 1e6}
+            busy = time.process_time()
+            runner.run(everyone(call))
+            return {"cpu": (time.process_time() - busy) / CALLS_AT_ONCE * 1e6}
 
         answer(measure)
+        runner.run(opened.__aexit__(None, None, None))
 
 
 def decode(path: str) -> None:
-    """Turn the JSON of a page of runs into models, the way an answer of `runs.list` goes."""
+    """Turn a page of runs into models, from its text and from parsed JSON: the way an answer of `runs.list` goes."""
     from eigenpal.engine.codec import structure
     from eigenpal.models.runs import RunsPage
 
     text = Path(path).read_bytes()
-
-    def measure() -> Figures:
-        began = time.process_time()
-        for _ in range(100):
-            page = structure(RunsPage, json.loads(text))
-        assert len(page.runs) == 100
-        return {"rate": 100 / (time.process_time() - began)}
-
-    answer(measure)
+    parsed = json.loads(text)
+    answer(lambda: {
+        "text": rate(100, lambda: structure(RunsPage, json.loads(text))),
+        "parsed": rate(100, lambda: structure(RunsPage, parsed)),
+    })  # fmt: skip
 
 
 def loads(path: str) -> None:
     """Parse the same JSON and leave it at that."""
     text = Path(path).read_bytes()
+    answer(lambda: {"text": rate(200, lambda: json.loads(text))})
 
-    def measure() -> Figures:
-        began = time.process_time()
-        for _ in range(200):
-            page = json.loads(text)
-        assert len(page["runs"]) == 100
-        return {"rate": 200 / (time.process_time() - began)}
 
-    answer(measure)
+def upload(base: str, folder: str, small: str, large: str) -> None:
+    """Start a run with a file."""
+    from eigenpal import AsyncEigenpalClient
+
+    async def send(size: int) -> None:
+        async with AsyncEigenpalClient(KEY, base_url=base) as client:
+            await client.run("workflows.archive", {"document": Path(folder, f"{size}.bin")})
+
+    print(json.dumps(moved(int(small), int(large), lambda size: asyncio.run(send(size)))))
+
+
+def save(base: str, folder: str, small: str, large: str) -> None:
+    """Store a file of a run."""
+    from eigenpal import AsyncEigenpalClient
+
+    async def fetch(size: int) -> None:
+        async with AsyncEigenpalClient(KEY, base_url=base) as client:
+            await client.runs.artifacts.save("run_123", f"output/{size}", to=f"{folder}/saved", overwrite=True)
+
+    print(json.dumps(moved(int(small), int(large), lambda size: asyncio.run(fetch(size)))))
 
 
 def main() -> None:
-    {side.__name__: side for side in (blocking, typed_get, bare_aiohttp, decode, loads)}[sys.argv[1]](*sys.argv[2:])
+    sides = (blocking, typed_get, bare_aiohttp, decode, loads, upload, save)
+    {side.__name__: side for side in sides}[sys.argv[1]](*sys.argv[2:])

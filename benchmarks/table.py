@@ -20,6 +20,7 @@ class Target:
     ratio: float
 
     def met(self, ratio: float) -> bool:
+        """Tell whether a ratio is good enough."""
         return ratio <= self.ratio if self.sign == "<=" else ratio >= self.ratio
 
     def __str__(self) -> str:
@@ -40,10 +41,12 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        """`ok`, or `SHORT` of the target; nothing where none is promised."""
         return "" if self.target is None else "ok" if self.target.met(self.ratio) else "SHORT"
 
     @property
     def cells(self) -> tuple[str, ...]:
+        """What stands in the columns."""
         spread = f"{self.low:.2f}-{self.high:.2f}"
         return (
             self.measure, self.ours, self.reference, f"{self.ratio:.2f}", spread, str(self.target or ""), self.verdict,
