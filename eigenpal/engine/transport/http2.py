@@ -6,6 +6,7 @@ The pool is given no limit: how many requests are under way is bounded outside, 
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import Any
 
 import anyio
@@ -20,12 +21,20 @@ from eigenpal.engine.transport.proxies import Proxy, ProxyMap
 from eigenpal.errors import EigenpalUsageError
 
 
+def _above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
 class PoolTransport:
     """Sends requests over as few connections as the server allows."""
 
     def __init__(self, options: TransportOptions, proxies: ProxyMap) -> None:
         if importlib.util.find_spec("h2") is None:
             raise EigenpalUsageError('http2=True needs one more package: pip install "httpx[http2]".')
+        for name in ("hpack.hpack", "hpack.table"):
+            # The header packer of httpx logs every header with its value at DEBUG: the key would be in the log of
+            # whoever switches that on for all loggers.
+            logging.getLogger(name).addFilter(_above_debug)
         self._options = options
         self._proxies = proxies
         self._library = installed_library()
