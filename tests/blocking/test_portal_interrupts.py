@@ -8,7 +8,9 @@ import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -16,7 +18,7 @@ import pytest
 
 from eigenpal_sync import _portal_work
 from eigenpal_sync._portal import Portal, caller_callback
-from tests.blocking.conftest import StartProgram
+from tests.blocking.conftest import StartProgram, loop_threads
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a test can't press Ctrl-C on Windows")
 
@@ -204,6 +206,65 @@ def test_p2_the_wait_for_cleaning_up_is_bounded(
 
 async def _set(event: anyio.Event) -> None:
     event.set()
+
+
+def test_p2_work_that_is_cancelled_before_its_first_step_never_begins(
+    portal: Portal, interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_is_held, release_loop = threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    async def hold_the_loop() -> None:
+        loop_is_held.set()
+        release_loop.wait()
+
+    async def work() -> None:
+        begun.append("work")
+
+    cancel = _portal_work.Work.cancel
+
+    def cancel_and_release(self: _portal_work.Work[object]) -> None:
+        cancel(self)
+        release_loop.set()
+
+    monkeypatch.setattr(_portal_work.Work, "cancel", cancel_and_release)
+    with ThreadPoolExecutor(2) as threads:
+        holding = threads.submit(portal.call, hold_the_loop)
+        assert loop_is_held.wait(5)
+
+        def interrupt_when_handed_over() -> None:
+            while len(portal._thread.loop._ready) < 1:  # type: ignore[union-attr]
+                time.sleep(0.001)
+            interrupt()
+
+        interrupting = threads.submit(interrupt_when_handed_over)
+        with pytest.raises(Interrupted):
+            portal.call(work)
+        holding.result(5)
+        interrupting.result(5)
+    assert begun == []
+
+
+def test_p2_an_interrupt_while_the_thread_starts_leaves_no_thread_and_a_usable_client(
+    portal: Portal, interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = threading.Event()
+    run = anyio.run
+
+    def interrupt_and_run(*arguments: Any, **options: Any) -> Any:
+        interrupt()
+        interrupted.wait()
+        return run(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anyio, "run", interrupt_and_run)
+        with pytest.raises(Interrupted):
+            portal.call(anyio.lowlevel.checkpoint)
+        interrupted.set()
+        for thread in loop_threads():
+            thread.join(5)
+        assert loop_threads() == []
+    portal.call(anyio.lowlevel.checkpoint)
 
 
 def test_p2_an_interrupt_while_a_callback_runs_cancels_the_work(portal: Portal, interrupt: Callable[[], None]) -> None:
