@@ -274,18 +274,18 @@ class HttpxResponse:
         if self._closed:
             return
         self._closed = True
-        # Nothing in here waits for the network; the shield keeps the bookkeeping of httpx whole.
-        with anyio.CancelScope(shield=True):
-            try:
-                if self._chunks is not None and not self._ended:
+        try:
+            if self._ended:
+                await self._answer.aclose()
+                return
+            # Nothing in here waits for the network; the shield keeps the bookkeeping of httpx whole.
+            with anyio.CancelScope(shield=True):
+                if self._chunks is not None:
                     await self._break_off()
-                # Where the answer lay here whole, its connection counts as idle, and the pool asks the socket that was
-                # just closed whether there is more; trio does not take that question.
-                with contextlib.suppress(ValueError):
-                    await self._answer.aclose()
-            finally:
-                if self._finished is not None:
-                    await self._finished(self._ended)
+                await self._answer.aclose()
+        finally:
+            if self._finished is not None:
+                await self._finished(self._ended)
 
     async def _break_off(self) -> None:
         """End an iteration in the middle.
