@@ -282,7 +282,10 @@ class HttpxResponse:
             with anyio.CancelScope(shield=True):
                 if self._chunks is not None:
                     await self._break_off()
-                await self._answer.aclose()
+                # Where the answer lay here whole, its connection counts as idle, and httpx asks the socket that was
+                # just closed whether there is more; trio does not take that question.
+                with contextlib.suppress(ValueError):
+                    await self._answer.aclose()
         finally:
             if self._finished is not None:
                 await self._finished(self._ended)
