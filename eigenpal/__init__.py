@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from eigenpal._version import __version__
 
 if TYPE_CHECKING:
-    from eigenpal_sync.client import EigenpalClient
-
     from eigenpal.client import AsyncEigenpalClient
     from eigenpal.engine.files import FileInput
     from eigenpal.engine.model import Model
@@ -39,9 +37,11 @@ if TYPE_CHECKING:
         EigenpalUsageError,
         EigenpalValidationError,
     )
-    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunStatus
+    from eigenpal.models.executions import RunStatus
+    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem
     from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
     from eigenpal.resources.starting import FileReference
+    from eigenpal_sync.client import EigenpalClient
 
 _MODULES = {
     "eigenpal.client": "AsyncEigenpalClient",
@@ -54,7 +54,8 @@ _MODULES = {
         EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
         EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
         EigenpalValidationError""",
-    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunStatus",
+    "eigenpal.models.executions": "RunStatus",
+    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
     "eigenpal.resources.starting": "FileReference",
     "eigenpal_sync.client": "EigenpalClient",

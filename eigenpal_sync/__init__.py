@@ -36,7 +36,8 @@ if TYPE_CHECKING:
         EigenpalUsageError,
         EigenpalValidationError,
     )
-    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunStatus
+    from eigenpal.models.executions import RunStatus
+    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem
     from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
     from eigenpal.resources.starting import FileReference
     from eigenpal_sync._portal import BlockingIterator, EigenpalAsyncUsageWarning
@@ -52,7 +53,8 @@ _MODULES = {
         EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
         EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
         EigenpalValidationError""",
-    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunStatus",
+    "eigenpal.models.executions": "RunStatus",
+    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
     "eigenpal.resources.starting": "FileReference",
     "eigenpal_sync._portal": "BlockingIterator EigenpalAsyncUsageWarning",

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -113,6 +113,14 @@ def _exact(expected: str, *accepted: type) -> Hook:
     return lambda value, _: value if type(value) in accepted else _fail(expected, value)
 
 
+_EXACT: Final[Mapping[Any, tuple[str, *tuple[type, ...]]]] = {
+    str: ("a string", str),
+    bool: ("true or false", bool),
+    int: ("a whole number", int),
+    float: ("a number", int, float),
+}
+
+
 def _datetime(value: Any, _: Any) -> datetime:
     if type(value) is str:
         try:
@@ -133,6 +141,8 @@ def _union(kind: Any) -> Hook:
     optional = len(members) < len(get_args(kind))
     if (choose := discriminators.get(frozenset(members))) is not None:
         inner = _one_of(choose)
+    elif optional and members[0] in _EXACT:
+        return _exact(*_EXACT[members[0]], types.NoneType)  # most members are these: one call and not two
     elif len(members) == 1:
         inner = _hook(members[0])
     else:
@@ -202,10 +212,8 @@ def _is_generic(origin: type) -> Callable[[Any], bool]:
     return lambda kind: kind is origin or get_origin(kind) is origin
 
 
-_converter.register_structure_hook(str, _exact("a string", str))
-_converter.register_structure_hook(bool, _exact("true or false", bool))
-_converter.register_structure_hook(int, _exact("a whole number", int))
-_converter.register_structure_hook(float, _exact("a number", int, float))
+for _kind, (_expected, *_accepted) in _EXACT.items():
+    _converter.register_structure_hook(_kind, _exact(_expected, *_accepted))
 _converter.register_structure_hook(datetime, _datetime)
 _converter.register_structure_hook_factory(_is_generic(list), _list)
 _converter.register_structure_hook_factory(_is_generic(dict), _dict)

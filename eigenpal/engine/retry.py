@@ -118,6 +118,11 @@ class RetryPolicy:
         if isinstance(failure, EigenpalRateLimitError) and wanted and wanted <= LONGEST_RETRY_AFTER_SECONDS:
             self.resume_at = max(self.resume_at, self.clock() + wanted)
 
+    def goes_on(self, failure: EigenpalError, repeat: Repeat, max_retries: int) -> bool:
+        """Take note of a failure, and tell whether the request may be sent again."""
+        self.observe(failure)
+        return failure.retries_taken < max_retries and may_repeat(failure, repeat)
+
     async def again(
         self,
         failure: EigenpalError,
@@ -159,8 +164,7 @@ class RetryPolicy:
             if not isinstance(error, EigenpalError):
                 return False
             error.retries_taken = tries
-            self.observe(error)
-            if tries >= max_retries or not may_repeat(error, repeat):
+            if not self.goes_on(error, repeat, max_retries):
                 return False
             delay = backoff(tries, error.retry_after)
             if (obstacle := self._obstacle(error, delay, replayable)) is not None:

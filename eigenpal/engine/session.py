@@ -241,6 +241,8 @@ class Session:
         try:
             result = await attempt(0)
         except EigenpalError as failure:
+            if not self.policy.goes_on(failure, operation.repeat, self.options.max_retries):
+                raise
             return await self.policy.again(
                 failure,
                 attempt,

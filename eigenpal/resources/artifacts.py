@@ -16,7 +16,7 @@ from eigenpal.resources.byte_stream import AsyncByteStream
 from eigenpal.resources.operations import DOWNLOAD_ARTIFACT, DOWNLOAD_ZIP, LIST_ARTIFACTS
 
 
-class AsyncRunArtifacts(Resource):
+class AsyncArtifacts(Resource):
     """Files that runs produced. A path is what a run's `files` or `list` name, such as `output/report.pdf`."""
 
     async def list(self, run_id: str) -> RunArtifacts:

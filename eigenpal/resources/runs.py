@@ -9,7 +9,7 @@ from functools import cached_property
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.resource import Resource
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
-from eigenpal.resources.artifacts import AsyncRunArtifacts
+from eigenpal.resources.artifacts import AsyncArtifacts
 from eigenpal.resources.operations import CANCEL_RUN, GET_RUN, GET_RUN_DEFINITION, LIST_RUNS, RERUN
 from eigenpal.resources.running import wait_in
 from eigenpal.resources.starting import checked_hold
@@ -19,9 +19,9 @@ class AsyncRuns(Resource):
     """Runs of workflows and agents."""
 
     @cached_property
-    def artifacts(self) -> AsyncRunArtifacts:
+    def artifacts(self) -> AsyncArtifacts:
         """Files that runs produced."""
-        return AsyncRunArtifacts(self._session)
+        return AsyncArtifacts(self._session)
 
     async def list(
         self,

@@ -10,7 +10,8 @@ import anyio
 
 from eigenpal.engine.options import checked_timeout
 from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
-from eigenpal.models.runs import TERMINAL_STATUSES, Run, RunStatus
+from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
+from eigenpal.models.runs import Run
 from eigenpal.waiting.polling import Poll
 
 logger: logging.Logger = logging.getLogger("eigenpal")

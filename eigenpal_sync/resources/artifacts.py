@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from eigenpal.models.runs import RunArtifacts as RunArtifactsModel
-from eigenpal.resources.artifacts import AsyncRunArtifacts
+from eigenpal.models.runs import RunArtifacts
+from eigenpal.resources.artifacts import AsyncArtifacts
 from eigenpal_sync._portal import caller_callback
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.resources.byte_stream import ByteStream
 
 
-class RunArtifacts(Twin[AsyncRunArtifacts]):
+class Artifacts(Twin[AsyncArtifacts]):
     """Files that runs produced. A path is what a run's `files` or `list` name, such as `output/report.pdf`."""
 
-    def list(self, run_id: str) -> RunArtifactsModel:
+    def list(self, run_id: str) -> RunArtifacts:
         """Return every file of a run; for agent runs also `trace.jsonl`, `issues.md` and `eigenpal.lock`.
 
         Args:

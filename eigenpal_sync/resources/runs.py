@@ -11,16 +11,16 @@ from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunLi
 from eigenpal.resources.runs import AsyncRuns
 from eigenpal_sync._portal import BlockingIterator, caller_callback
 from eigenpal_sync._twin import Twin, twin_of
-from eigenpal_sync.resources.artifacts import RunArtifacts
+from eigenpal_sync.resources.artifacts import Artifacts
 
 
 class Runs(Twin[AsyncRuns]):
     """Runs of workflows and agents."""
 
     @cached_property
-    def artifacts(self) -> RunArtifacts:
+    def artifacts(self) -> Artifacts:
         """Files that runs produced."""
-        return twin_of(RunArtifacts, self._async.artifacts, self._portal)
+        return twin_of(Artifacts, self._async.artifacts, self._portal)
 
     def list(
         self,

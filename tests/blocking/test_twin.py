@@ -54,7 +54,7 @@ def test_the_twin_is_up_to_date() -> None:
 
 
 def test_there_are_async_classes_to_have_twins() -> None:
-    assert {"AsyncEigenpalClient", "AsyncRuns", "AsyncRunArtifacts", "AsyncWorkflows"} <= {
+    assert {"AsyncEigenpalClient", "AsyncRuns", "AsyncArtifacts", "AsyncWorkflows"} <= {
         kind.__name__ for kind in CLASSES
     }
 

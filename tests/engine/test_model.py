@@ -16,16 +16,15 @@ from hypothesis import given, settings
 
 from eigenpal.engine.codec import structure
 from eigenpal.engine.model import Model, camel_case, model, short_repr, snake_case, timestamp, wire_form
+from eigenpal.models.executions import RunExecution, RunStatus
 from eigenpal.models.runs import (
     Run,
     RunAccepted,
     RunArtifact,
     RunDefinition,
-    RunExecution,
     RunListItem,
     RunSource,
     RunsPage,
-    RunStatus,
     RunTiming,
     RunTrigger,
 )

@@ -23,7 +23,8 @@ from eigenpal.errors import (
     EigenpalServerError,
     EigenpalTimeoutError,
 )
-from eigenpal.models.runs import TERMINAL_STATUSES, Run, RunStatus
+from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
+from eigenpal.models.runs import Run
 from eigenpal.waiting.runs import CANCEL_PATIENCE_SECONDS, succeeded, wait_for_run
 
 pytestmark = pytest.mark.anyio
