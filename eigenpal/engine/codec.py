@@ -113,11 +113,11 @@ def _exact(expected: str, *accepted: type) -> Hook:
     return lambda value, _: value if type(value) in accepted else _fail(expected, value)
 
 
-_EXACT: Final[Mapping[Any, tuple[str, *tuple[type, ...]]]] = {
-    str: ("a string", str),
-    bool: ("true or false", bool),
-    int: ("a whole number", int),
-    float: ("a number", int, float),
+_EXACT: Final[Mapping[Any, tuple[str, list[type]]]] = {
+    str: ("a string", [str]),
+    bool: ("true or false", [bool]),
+    int: ("a whole number", [int]),
+    float: ("a number", [int, float]),
 }
 
 
@@ -141,8 +141,9 @@ def _union(kind: Any) -> Hook:
     optional = len(members) < len(get_args(kind))
     if (choose := discriminators.get(frozenset(members))) is not None:
         inner = _one_of(choose)
-    elif optional and members[0] in _EXACT:
-        return _exact(*_EXACT[members[0]], types.NoneType)  # most members are these: one call and not two
+    elif optional and len(members) == 1 and members[0] in _EXACT:
+        expected, accepted = _EXACT[members[0]]
+        return _exact(expected, *accepted, types.NoneType)  # most members are these: one call and not two
     elif len(members) == 1:
         inner = _hook(members[0])
     else:
@@ -212,7 +213,7 @@ def _is_generic(origin: type) -> Callable[[Any], bool]:
     return lambda kind: kind is origin or get_origin(kind) is origin
 
 
-for _kind, (_expected, *_accepted) in _EXACT.items():
+for _kind, (_expected, _accepted) in _EXACT.items():
     _converter.register_structure_hook(_kind, _exact(_expected, *_accepted))
 _converter.register_structure_hook(datetime, _datetime)
 _converter.register_structure_hook_factory(_is_generic(list), _list)
