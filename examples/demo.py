@@ -1,4 +1,4 @@
-"""The main job, start to end, on the local sandbox: a real PDF in, live status, the extracted invoice, its artifact saved.
+"""The main job, start to end, on the local sandbox: a real PDF in, live status, the invoice as a table, its artifact.
 
 Run it with `nox -s demo`, or `python examples/demo.py path/to/your.pdf`.
 """
