@@ -125,18 +125,20 @@ class Session:
         """Send one operation and return the whole successful answer, not yet decoded."""
         request = self._request(operation, path, query, content)
         timeout = self.options.timeout_seconds
-        request.timeout = None if timeout is None else timeout + (hold_seconds or 0.0)
-        # Of a streamed body only each step is bounded: how long it takes depends on its size.
-        limit = request.timeout if request.body is None or isinstance(request.body, bytes) else None
+        bound = None if timeout is None else timeout + (hold_seconds or 0.0)
+        # Of a streamed body only each step is bounded: how long it takes depends on its size. Any other exchange is
+        # bounded as a whole, and a timer for each step would only add to its cost.
+        limit = bound if request.body is None or isinstance(request.body, bytes) else None
+        request.timeout = bound if limit is None else None
 
         async def attempt(tries: int) -> Answer:
-            with anyio.move_on_after(limit) as scope:
+            with anyio.move_on_after(limit):
                 response = await self._send_once(request, operation.repeat, tries)
                 answer = await self._read(request, response, operation.repeat)
                 self._raise_for_status(answer, operation.repeat)
                 record(answer, tries)
                 return answer
-            raise self._timed_out(request, operation.repeat, scope.deadline)
+            raise self._timed_out(request, operation.repeat, limit)
 
         return await self._persist(operation, request, content, attempt)
 
@@ -338,16 +340,15 @@ class Session:
             self._mark_started(error)
         raise error
 
-    def _unanswered(self, request: Request, failure: TransportFailure, repeat: Repeat) -> EigenpalError:
+    def _unanswered(
+        self, request: Request, failure: TransportFailure, repeat: Repeat, limit: float | None = None
+    ) -> EigenpalError:
         """Return the typed error for a request that got no (whole) answer."""
         timed_out = failure.reason == "timeout"
+        seconds = limit or request.timeout
         kind = EigenpalTimeoutError if timed_out else EigenpalConnectionError
         shown = self._shown(request.url)
-        what = (
-            f"no answer within {request.timeout:g} s"
-            if timed_out and request.timeout
-            else f"no answer ({failure.reason})"
-        )
+        what = f"no answer within {seconds:g} s" if timed_out and seconds else f"no answer ({failure.reason})"
         text = f"{request.method} {shown} got {what}: {failure.detail}. {_ADVICE[failure.reason]}".rstrip()
         error = kind(text, method=request.method, url=shown)
         if repeat is Repeat.STARTS and failure.sent:
@@ -362,10 +363,11 @@ class Session:
             self._mark_started(error)
         return error
 
-    def _timed_out(self, request: Request, repeat: Repeat, deadline: float) -> EigenpalError:
+    def _timed_out(self, request: Request, repeat: Repeat, limit: float | None) -> EigenpalError:
         waited = "it was still in the queue of this client, or connecting"
         where = "the whole exchange took too long" if request.handed_over else waited
-        return self._unanswered(request, TransportFailure("timeout", sent=request.handed_over, detail=where), repeat)
+        failure = TransportFailure("timeout", sent=request.handed_over, detail=where)
+        return self._unanswered(request, failure, repeat, limit)
 
     def _mark_started(self, error: EigenpalError) -> None:
         error.maybe_started = True
