@@ -395,6 +395,15 @@ def test_r4_gzip_of_several_members_is_all_of_them_and_padding_is_none(
     assert inflater.complete
 
 
+def test_r4_padding_stays_padding_even_if_a_later_piece_begins_like_a_member() -> None:
+    inflater = Inflater("gzip")
+    pieces = [
+        piece for part in (compressed(b"abc", "gzip"), b"\0", b"\x1f\x8b no member") for piece in inflater.feed(part)
+    ]
+    assert pieces == [b"abc"]
+    assert inflater.complete
+
+
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw"])
 @settings(max_examples=40, deadline=None)
