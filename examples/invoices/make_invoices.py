@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
@@ -36,7 +37,7 @@ def money(value: Decimal) -> str:
     return f"${value.quantize(CENT):,.2f}"
 
 
-def style(name: str, size: float, **more: object) -> ParagraphStyle:
+def style(name: str, size: float, **more: Any) -> ParagraphStyle:
     """Return a paragraph style."""
     return ParagraphStyle(name, fontName="Helvetica", fontSize=size, leading=size * 1.4, textColor=INK, **more)
 

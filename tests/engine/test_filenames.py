@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import hypothesis.strategies as st
@@ -91,6 +92,8 @@ def test_any_name_becomes_one_component_that_stays_inside_its_folder(path: str) 
     for kind in (PurePosixPath, PureWindowsPath):
         assert kind(name).parts == (name,)
         assert (kind("folder") / name).parent == kind("folder")
-    assert not PureWindowsPath(name).is_reserved()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.13 has another, which 3.11 lacks
+        assert not PureWindowsPath(name).is_reserved()
     assert os.path.commonpath([Path("/folder"), os.path.normpath(Path("/folder", name))]) == os.path.normpath("/folder")
     assert safe_name(name) == name
