@@ -58,7 +58,6 @@ class EigenpalError(Exception):
         maybe_started: bool = False,
     ) -> None:
         super().__init__(message)
-        self.message = message
         self.status = status
         self.request_id = request_id
         self.method = method
@@ -68,6 +67,15 @@ class EigenpalError(Exception):
         self.retry_after = retry_after
         self.retries_taken = 0
         self.maybe_started = maybe_started
+
+    @property
+    def message(self) -> str:
+        """What happened, where, and what to do about it."""
+        return str(self.args[0])
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self.args = (text,)
 
     def __str__(self) -> str:
         return self.message

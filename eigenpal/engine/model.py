@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
@@ -69,6 +69,9 @@ class Model:
         if wire_name in wire:
             return wire[wire_name]
         return getattr(self, _attributes(type(self))[wire_name])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.keys())
 
     def __contains__(self, wire_name: object) -> bool:
         return wire_name in self._as_sent()

@@ -59,7 +59,7 @@ def surely_not_started(failure: EigenpalError) -> bool:
 
 def backoff(retries_taken: int, retry_after: float | None, jitter: Callable[[], float] = random.random) -> float:
     """Return the seconds to wait before the next try: what the server asked for and a bit, or full jitter."""
-    if retry_after is not None:
+    if retry_after:  # a wait of nothing is no reason to hammer
         return retry_after * (1 + RETRY_AFTER_JITTER * jitter())
     doublings = min(retries_taken, 16)  # far past the longest; a float can't be doubled for ever
     return min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**doublings) * jitter()

@@ -54,6 +54,8 @@ def _from_mapping(target: Mapping[str, str]) -> tuple[str, str | None]:
     root = ROOTS.get(kind) if isinstance(kind, str) else None
     if root is None:
         raise EigenpalInputError(f"target type must be 'workflow' or 'agent', not {kind!r}")
+    if unknown := target.keys() - {"type", "slug", "id", "version"}:
+        raise EigenpalInputError(f"a target mapping has type, slug or id, and version, but no {min(unknown)!r}")
     name = target.get("slug") or target.get("id")
     if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - mappings come from anywhere
         raise EigenpalInputError("a target mapping needs 'slug' or 'id'")

@@ -170,9 +170,13 @@ def test_d2_the_backoff_is_half_a_second_doubling_to_eight() -> None:
     assert [backoff(tries, None, lambda: 1.0) for tries in range(7)] == [0.5, 1, 2, 4, 8, 8, 8]
 
 
-@given(st.floats(0, LONGEST_RETRY_AFTER_SECONDS), st.integers(0, 10**6), shares)
+@given(st.floats(0, LONGEST_RETRY_AFTER_SECONDS, exclude_min=True), st.integers(0, 10**6), shares)
 def test_d2_retry_after_is_never_shortened_and_little_lengthened(wanted: float, tries: int, share: float) -> None:
     assert wanted <= backoff(tries, wanted, lambda: share) <= wanted * (1 + RETRY_AFTER_JITTER)
+
+
+def test_d2_a_server_that_asks_for_no_wait_is_not_hammered() -> None:
+    assert backoff(2, 0.0, lambda: 1.0) == backoff(2, None, lambda: 1.0) == 2.0
 
 
 def test_d2_clients_that_were_turned_away_together_do_not_return_together() -> None:

@@ -200,3 +200,8 @@ async def test_a_target_is_refused_before_anything_is_sent(target: Any, message:
                 await start(target, {})
             assert message in str(caught.value)
             assert caught.value.status == 0
+
+
+def test_a_misspelt_name_in_a_mapping_is_refused_since_another_version_might_run() -> None:
+    with pytest.raises(EigenpalInputError, match="'verison'"):
+        wire_target({"type": "workflow", "slug": "a", "verison": "1.0.0"})
