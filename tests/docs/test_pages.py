@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     from eigenpal.sandbox import Sandbox
 
     monkeypatch.chdir(tmp_path)
+    log = logging.getLogger("eigenpal")
+    level = log.level  # a page shows how to set it
     write_invoice(tmp_path / "invoice.pdf")
     with Sandbox() as sandbox:
         monkeypatch.setenv("EIGENPAL_BASE_URL", sandbox.url)
         monkeypatch.setenv("EIGENPAL_API_KEY", sandbox.api_key)
         yield tmp_path
+    log.setLevel(level)
 
 
 def run_block(page: Path, block: Block, namespace: dict[str, Any]) -> None:
