@@ -54,7 +54,7 @@ How to read it:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", choices=[*MEASURES, []], metavar="name", help=", ".join(MEASURES))
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; takes all of them")
     arguments = parser.parse_args()
