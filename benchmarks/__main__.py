@@ -44,12 +44,15 @@ How to read it:
 
 - *ratio* is ours to the reference: the median of the rounds, in which all sides take turns; *rounds* has the lowest and
   the highest. *target* is what this project promises, and a row that misses it says SHORT.
-- Each side runs in a process of its own, warm, with the same server in another one. CPU is the processor time of the
-  client alone.
+- CPU is the processor time of the client alone: the server has a process of its own. So has each side, warm before its
+  first round; imports and files begin a new one each round. Only lanes beside httpx, and the two portals, share one.
 - *lanes* is what `pip install eigenpal` uses, *aiohttp* what `pip install "eigenpal[aiohttp]"` uses.
 - The official packages, {versions}, are used as their documentation shows, each in an environment of its own{unmet}.
 - Memory is what a side needed at most, beyond what it had in use before.
-- Files are saved to disk, and uploaded with the run that they are for.
+- Uploads go with the run that they are for. The newest official client would upload a large file beforehand, by a
+  protocol of its own; its limit is lifted here (`multipart_max_bytes=None`), so that all send the same.
+- A *load* above the number of cores says that other work had part of them during the run: the *rounds* are then further
+  apart, and times by the clock say less than CPU.
 """
 
 

@@ -33,7 +33,7 @@ def client(base: str) -> Any:
 def blocking(base: str) -> None:
     """Get one run after the other."""
     mine = client(base)
-    answer(lambda: one_by_one(lambda: mine.runs.get("run_123", expand="usage")))
+    answer(lambda: one_by_one(lambda: mine.runs.get("run_123")))
 
 
 def decode(path: str) -> None:

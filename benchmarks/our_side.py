@@ -26,7 +26,7 @@ def blocking(base: str) -> None:
     from eigenpal import EigenpalClient
 
     with EigenpalClient(KEY, base_url=base) as client:
-        answer(lambda: one_by_one(lambda: client.runs.get("run_123", expand="usage")))
+        answer(lambda: one_by_one(lambda: client.runs.get("run_123")))
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def _ours(base: str) -> AsyncIterator[Call]:
     from eigenpal import AsyncEigenpalClient
 
     async with AsyncEigenpalClient(KEY, base_url=base, max_concurrency=AT_ONCE) as client:
-        yield lambda: client.runs.get("run_123", expand="usage")
+        yield lambda: client.runs.get("run_123")
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def _bare_aiohttp(base: str) -> AsyncIterator[Call]:
 
         async def call() -> object:
             headers = {"Authorization": f"Bearer {KEY}", "Accept": "application/json"}
-            async with session.get(f"{base}/api/v1/runs/run_123?expand=usage", headers=headers) as response:
+            async with session.get(f"{base}/api/v1/runs/run_123", headers=headers) as response:
                 return json.loads(await response.read())
 
         yield call
