@@ -44,6 +44,8 @@ class EigenpalError(Exception):
         maybe_started: True when the request may have started something on the server although no answer says so.
     """
 
+    args: tuple[Any, ...]
+
     def __init__(
         self,
         message: str,
