@@ -195,7 +195,7 @@ async def test_a_start_that_gets_no_answer_in_time_is_not_resent(connect: Connec
         peer.wait_for_close()
 
     with scripted_server(never_answer) as server:
-        async with connect(server.url, timeout_seconds=0.2) as client:
+        async with connect(server.url, timeout_seconds=0.6) as client:
             error = await failed_start(client, body())
         assert len(server.requests) == 1
     assert type(error) is EigenpalTimeoutError
@@ -210,7 +210,7 @@ async def test_an_answer_that_trickles_beyond_the_timeout_says_that_the_run_may_
     sandbox: Sandbox, connect: Connect
 ) -> None:
     sandbox.faults.add(method="POST", kind="trickle", delay=0.1)
-    async with connect(sandbox.url, timeout_seconds=0.25) as client:
+    async with connect(sandbox.url, timeout_seconds=0.6) as client:
         error = await failed_start(client)
     assert type(error) is EigenpalTimeoutError
     assert error.maybe_started
@@ -344,7 +344,7 @@ def say_nothing(peer: Peer) -> None:
 @all_wires
 async def test_a_start_that_times_out_while_securing_the_connection_surely_did_not_start(connect: Connect) -> None:
     with scripted_server(say_nothing) as server:
-        async with connect(server.url.replace("http", "https"), timeout_seconds=0.2, max_retries=1) as client:
+        async with connect(server.url.replace("http", "https"), timeout_seconds=0.5, max_retries=1) as client:
             error = await failed_start(client)
         assert server.connections == 2
     assert type(error) is EigenpalTimeoutError
