@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-HOME = ROOT / ".nox" / "benchmarks"
+HOME = ROOT / ".nox" / "measured"
 CURRENT, SAME_GENERATION = "0.20.93", "0.7.2"  # the newest, and the one that speaks the same generation of the API
 # What both need, without their floors: the newest asks for a certifi younger than some indexes have. What is then unmet
 # is said beside the results.
