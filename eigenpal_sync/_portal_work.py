@@ -30,8 +30,9 @@ except ImportError:  # part of trio, optional for anyio and httpcore; without it
 
 T = TypeVar("T")
 
-# A wait on Windows can't be interrupted by Ctrl-C, so it is cut into slices.
-SLICE_SECONDS: float | None = 0.1 if sys.platform == "win32" else None
+# Waits are cut into slices. On Windows Ctrl-C can't interrupt one at all; elsewhere it goes unheard if it comes in the
+# moment between Python's last look for signals and the system call that waits.
+SLICE_SECONDS = 0.1 if sys.platform == "win32" else 1.0
 FINISHED = object()  # the last message of a piece of work; it stays in the inbox for every thread that looks
 OF_THE_PARENT = (
     "This was begun before a fork, and only the parent process can go on with it; begin it again in the child."
@@ -138,8 +139,6 @@ class Work(Generic[T]):
         """Return the next message; `queue.Empty` when the deadline passes first."""
         while True:
             left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-            if SLICE_SECONDS is None:
-                return self.inbox.get(timeout=left)
             try:
                 return self.inbox.get(timeout=SLICE_SECONDS if left is None else min(left, SLICE_SECONDS))
             except queue.Empty:
