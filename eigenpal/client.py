@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
-from eigenpal.engine.bodies import json_content
+from eigenpal.engine.calls import Json
 from eigenpal.engine.options import ClientOptions, warn_unverified
 from eigenpal.engine.raw import RawResponses
 from eigenpal.engine.request import untyped
@@ -16,8 +16,11 @@ from eigenpal.engine.session import Session
 from eigenpal.engine.transport import Connections, TransportOptions
 from eigenpal.engine.unset import UNSET, Unset, without_unset
 from eigenpal.models.runs import Run, StartedRun
+from eigenpal.resources.agents import AsyncAgents
+from eigenpal.resources.automations import AsyncAutomations
 from eigenpal.resources.running import run_to_its_end
 from eigenpal.resources.runs import AsyncRuns
+from eigenpal.resources.source import AsyncSource
 from eigenpal.resources.starting import FileReferences, start_run
 from eigenpal.resources.targets import Target, wire_target
 from eigenpal.resources.workflows import AsyncWorkflows
@@ -114,6 +117,21 @@ class AsyncEigenpalClient:
     def runs(self) -> AsyncRuns:
         """Runs of workflows and agents."""
         return AsyncRuns(self._session)
+
+    @cached_property
+    def agents(self) -> AsyncAgents:
+        """Agents, their source files and releases."""
+        return AsyncAgents(self._session)
+
+    @cached_property
+    def automations(self) -> AsyncAutomations:
+        """Registry of automations."""
+        return AsyncAutomations(self._session)
+
+    @cached_property
+    def source(self) -> AsyncSource:
+        """The organisation's source repository."""
+        return AsyncSource(self._session)
 
     @cached_property
     def workflows(self) -> AsyncWorkflows:
@@ -289,8 +307,7 @@ class AsyncEigenpalClient:
             EigenpalInputError: A path that is none.
         """
         operation = untyped(method, path, query=query, returns=cast_to)
-        content = None if json is UNSET else json_content(json)
-        return await self._session.call(operation, query=query, content=content)
+        return await self._session.call(operation, query=query, body=None if json is UNSET else Json(json))
 
     def with_options(
         self,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from eigenpal.anyjson import list_of, object_of, text_of
 from eigenpal.engine.service import ErrorBody, Service
+from eigenpal.generations import GENERATIONS
 
 
 def read_error(envelope: Any) -> ErrorBody:
@@ -22,7 +23,7 @@ EIGENPAL: Final = Service(
     key_variable="EIGENPAL_API_KEY",
     base_url_variable="EIGENPAL_BASE_URL",
     default_base_url="https://studio.eigenpal.com",
-    generations=("0.7",),
+    generations=GENERATIONS,
     header_prefix="X-Eigenpal",
     retry_header="X-Eigenpal-Retry-Count",
     read_error=read_error,

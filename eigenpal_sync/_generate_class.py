@@ -116,7 +116,7 @@ class ClassWriter:
 
     def _method(self, function: Function) -> Iterator[str]:
         decorators = {_head(decorator) for decorator in function.decorator_list}
-        known = {"overload", "asynccontextmanager", *PROPERTIES}
+        known = {"overload", "asynccontextmanager", "deprecated", *PROPERTIES}
         if decorators - known:
             raise self.source.error(function, f"no rule for the decorator of {function.name}")
         if function.returns is None:
@@ -129,6 +129,7 @@ class ClassWriter:
             yield "    @overload"
             yield f"{self._head_of(function, annotation)} ..."
             return
+        yield from (f"    @{self.source.segment(mark)}" for mark in _deprecations(function))
         yield self._head_of(function, annotation)
         yield from self._docstring(function)
         yield f"        {code}" if annotation == "None" else f"        return {code}"
@@ -146,6 +147,8 @@ class ClassWriter:
         """Return the annotation and the expression of a method of the twin."""
         arguments, callbacks = self._arguments(function)
         target = f"self._async.{function.name}"
+        if _deprecations(function):
+            target = f"undecorated({target})"  # the twin has said it already, on the user's own line
         given = f"{target}, {arguments}" if arguments else target
         outer, is_async = _head(returns), isinstance(function, ast.AsyncFunctionDef)
         if is_context or outer in CONTEXTS:
@@ -314,6 +317,10 @@ def _callback(annotation: ast.expr) -> ast.expr | None:
     if isinstance(annotation, ast.BinOp):
         return _callback(annotation.left) or _callback(annotation.right)
     return _inner(annotation, last=True) if _head(annotation) == "Callable" else None
+
+
+def _deprecations(function: Function) -> list[ast.expr]:
+    return [decorator for decorator in function.decorator_list if _head(decorator) == "deprecated"]
 
 
 def _yields(function: Function) -> bool:

@@ -33,6 +33,7 @@ RUNTIME: Mapping[str, str] = {
     "cached_property": "from functools import cached_property",
     "caller_callback": "from eigenpal_sync._portal import caller_callback",
     "twin_of": "from eigenpal_sync._twin import twin_of",
+    "undecorated": "from eigenpal_sync._twin import undecorated",
 }
 
 # Names that only the blocking package has, exported beside those that both have.
@@ -75,7 +76,9 @@ def blocking_module(source: Source, known: Collection[tuple[str, str]]) -> str:
     always, typing_only = _imports(source, body, names, renamed)
     if typing_only:
         always.add("from typing import TYPE_CHECKING")
-    parts = [_opening(source, names), *sorted(always)]
+    # What is deprecated in the async class is so in its twin, which therefore may call it.
+    silenced = ["# pyright: reportDeprecated=false"] if "undecorated(" in body else []
+    parts = [_opening(source, names), *silenced, *sorted(always)]
     if typing_only:
         parts += ["if TYPE_CHECKING:", *(f"    {statement}" for statement in sorted(typing_only))]
     return "\n".join([*parts, "", body])

@@ -5,11 +5,14 @@ Not here: anything that one API has and another has not; that is generated from 
 
 from __future__ import annotations
 
-from typing import Any, Generic, NoReturn, TypeVar, get_origin
+from collections.abc import Callable
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, get_origin
 
 from eigenpal_sync._portal import Portal
 
 A = TypeVar("A")
+P = ParamSpec("P")
+T = TypeVar("T")
 K = TypeVar("K", bound="Twin[Any]")
 
 
@@ -26,6 +29,13 @@ class Twin(Generic[A]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} can't be pickled: make a client in each process, and send it ids")
+
+
+def undecorated(method: Callable[P, T]) -> Callable[P, T]:
+    """Return a method without the decorator that warns of its use."""
+    bound: Any = method
+    inner: Callable[P, T] = bound.__func__.__wrapped__.__get__(bound.__self__)
+    return inner
 
 
 def twin_of(kind: type[K], of: object, portal: Portal) -> K:

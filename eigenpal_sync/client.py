@@ -17,7 +17,10 @@ from eigenpal.resources.starting import FileReferences
 from eigenpal.resources.targets import Target
 from eigenpal_sync._portal import Portal, caller_callback
 from eigenpal_sync._twin import Twin, twin_of
+from eigenpal_sync.resources.agents import Agents
+from eigenpal_sync.resources.automations import Automations
 from eigenpal_sync.resources.runs import Runs
+from eigenpal_sync.resources.source import Source
 from eigenpal_sync.resources.workflows import Workflows
 
 if TYPE_CHECKING:
@@ -101,6 +104,21 @@ class EigenpalClient(Twin[AsyncEigenpalClient]):
     def runs(self) -> Runs:
         """Runs of workflows and agents."""
         return twin_of(Runs, self._async.runs, self._portal)
+
+    @cached_property
+    def agents(self) -> Agents:
+        """Agents, their source files and releases."""
+        return twin_of(Agents, self._async.agents, self._portal)
+
+    @cached_property
+    def automations(self) -> Automations:
+        """Registry of automations."""
+        return twin_of(Automations, self._async.automations, self._portal)
+
+    @cached_property
+    def source(self) -> Source:
+        """The organisation's source repository."""
+        return twin_of(Source, self._async.source, self._portal)
 
     @cached_property
     def workflows(self) -> Workflows:

@@ -24,6 +24,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from eigenpal.anyjson import list_of, object_of
 from eigenpal.engine.model import Model, discriminators, short_repr, timestamp, wire_form, wire_name
+from eigenpal.engine.secret import Secret
 from eigenpal.engine.unset import UNSET
 
 T = TypeVar("T")
@@ -83,6 +84,8 @@ def _jsonable(value: Any) -> Any:
             return timestamp(value)
         case Enum() if value is not UNSET:
             return value.value
+        case Secret():
+            return value.reveal()
         case UUID():
             return str(value)
         case Decimal() if value.is_finite():
@@ -216,6 +219,9 @@ def _is_generic(origin: type) -> Callable[[Any], bool]:
 for _kind, (_expected, _accepted) in _EXACT.items():
     _converter.register_structure_hook(_kind, _exact(_expected, *_accepted))
 _converter.register_structure_hook(datetime, _datetime)
+_converter.register_structure_hook(
+    Secret, lambda value, _: Secret(value) if type(value) is str else _fail("a string", value)
+)
 _converter.register_structure_hook_factory(_is_generic(list), _list)
 _converter.register_structure_hook_factory(_is_generic(dict), _dict)
 _converter.register_structure_hook_factory(_is_union, _union)

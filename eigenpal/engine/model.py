@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 
 import attrs
 
+from eigenpal.engine.secret import Secret
+
 T = TypeVar("T")
 
 MAX_REPR_CHARACTERS = 60  # of one value inside a repr: an output of a megabyte must not flood a terminal
@@ -174,6 +176,8 @@ def wire_form(value: Any) -> Any:
         return timestamp(value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Secret):
+        return value.reveal()
     return value
 
 

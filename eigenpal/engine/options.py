@@ -8,11 +8,12 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import attrs
 
+from eigenpal.engine.secret import Secret
 from eigenpal.engine.service import Service
 from eigenpal.errors import EigenpalInputError
 
@@ -28,31 +29,6 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what RFC 9110 lets
 
 class EigenpalInsecureWarning(UserWarning):
     """The key travels unencrypted, or the server's identity is not checked."""
-
-
-class Secret:
-    """A text that never shows: not in a repr, a log line, a format string or a pickle."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled; read the key again from where it is kept")
 
 
 @attrs.frozen(kw_only=True)

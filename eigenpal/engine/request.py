@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any, Final, Generic, TypeVar, cast
@@ -50,6 +50,8 @@ class Operation(Generic[T]):
         query_names: Wire names of query arguments, where the naming rule of the service does not give them.
         additive: Query lists that ask for more when filled, so that an empty one simply is not sent. For all others an
             empty list is refused: a filter that filters nothing would match everything.
+        nullable: Members of the body that are sent as null when they are None; others that are None are not sent.
+        answer: Turns the JSON of an older generation's answer into today's; None for today's.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Operation(Generic[T]):
     repeat: Repeat = Repeat.HARMLESS
     query_names: Mapping[str, str] = attrs.field(factory=dict[str, str])
     additive: AbstractSet[str] = frozenset()
+    nullable: AbstractSet[str] = frozenset()
+    answer: Callable[[Any], Any] | None = None
 
     def fill_path(self, values: Sequence[str]) -> str:
         """Return the path with its placeholders filled.
@@ -79,10 +83,19 @@ class Operation(Generic[T]):
         pairs = (pair for name, value in values.items() for pair in self._query_pairs(service, name, value))
         return "&".join(f"{quote(name, safe='[]')}={quote(text, safe='')}" for name, text in pairs)
 
+    def fill_body(self, service: Service, members: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body for Python-named members, on top of members that have their wire names already."""
+        given = {
+            service.wire_name(name): value
+            for name, value in members.items()
+            if value is not UNSET and (value is not None or name in self.nullable)
+        }
+        return {**extra, **given}
+
     def _query_pairs(self, service: Service, name: str, value: Any) -> Iterator[tuple[str, str]]:
         if value is None or value is UNSET:
             return
-        wire_name = self.query_names.get(name) or service.query_name(name)
+        wire_name = self.query_names.get(name) or service.wire_name(name)
         if not isinstance(value, Sequence | AbstractSet) or isinstance(value, str | bytes):
             yield wire_name, query_text(name, value)
             return

@@ -49,6 +49,8 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     if operation.returns is None:
         return None  # type: ignore[return-value]  # T is None where an operation has no body
     value = _parsed(answer)
+    if operation.answer is not None:
+        value = operation.answer(value)
     if operation.returns is Any:
         return value  # type: ignore[no-any-return]  # T is Any where the wire is any JSON
     # The codec is loaded by the first answer that needs it, not by `import eigenpal`.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from eigenpal.engine.model import camel_case
+
+if TYPE_CHECKING:
+    from eigenpal.engine.calls import Generation
 
 
 def bearer(secret: str) -> Mapping[str, str]:
@@ -32,12 +35,12 @@ class Service:
         key_variable: Environment variable with the key, used when no key is given.
         base_url_variable: Environment variable with the address, used when no address is given.
         default_base_url: Address of the hosted service.
-        generations: The API generations that the client can speak; the first is the default.
+        generations: The API generations that the client can speak, and what the older ones have differently.
         header_prefix: Prefix of the telemetry headers, such as `X-Eigenpal-Sdk`.
         retry_header: Header that carries how many tries came before this one.
         authorize: Key to the headers that carry it.
         read_error: Decoded error body to what it says.
-        query_name: Python argument name to wire name, for names that the operation does not spell out.
+        wire_name: Python argument name to wire name, for names that the operation does not spell out.
         sequences: How a list is written in a query: joined with commas, or one `name[]` for each item.
     """
 
@@ -45,10 +48,10 @@ class Service:
     key_variable: str
     base_url_variable: str
     default_base_url: str
-    generations: Sequence[str]
+    generations: Mapping[str, Generation]
     header_prefix: str
     retry_header: str
     read_error: Callable[[Any], ErrorBody]
     authorize: Callable[[str], Mapping[str, str]] = bearer
-    query_name: Callable[[str], str] = camel_case
+    wire_name: Callable[[str], str] = camel_case
     sequences: Literal["commas", "brackets"] = "commas"

@@ -16,7 +16,8 @@ import attrs
 
 from eigenpal.engine import response as responses
 from eigenpal.engine import telemetry
-from eigenpal.engine.bodies import Content
+from eigenpal.engine.bodies import Content, content_of
+from eigenpal.engine.calls import Body, Call
 from eigenpal.engine.options import ClientOptions, is_loopback
 from eigenpal.engine.raw import record
 from eigenpal.engine.reading import BodyReader
@@ -94,7 +95,8 @@ class Session:
         operation: Operation[T],
         *path: str,
         query: Mapping[str, Any] | None = None,
-        content: Content | None = None,
+        body: Body | None = None,
+        extra: Mapping[str, Any] | None = None,
         hold_seconds: float | None = None,
     ) -> T:
         """Send one operation and return its typed answer.
@@ -103,10 +105,12 @@ class Session:
             operation: What to call.
             path: Values of the path, in order.
             query: Query arguments by their Python names; None and UNSET are not sent.
-            content: Body.
+            body: Members of the body by their Python names, or a body of another kind.
+            extra: Members of the body by their wire names, below those of `body`.
             hold_seconds: How long the server was asked to hold the request; comes on top of the timeout.
         """
-        answer = await self.exchange(operation, *path, query=query, content=content, hold_seconds=hold_seconds)
+        operation, call = self._translated(operation, Call(path, query or {}, body, extra or {}))
+        answer = await self._exchange(operation, call, hold_seconds)
         try:
             return responses.decode(answer, operation)
         except EigenpalDecodeError as error:
@@ -114,16 +118,9 @@ class Session:
                 self._mark_started(error)
             raise
 
-    async def exchange(
-        self,
-        operation: Operation[Any],
-        *path: str,
-        query: Mapping[str, Any] | None = None,
-        content: Content | None = None,
-        hold_seconds: float | None = None,
-    ) -> Answer:
+    async def _exchange(self, operation: Operation[Any], call: Call, hold_seconds: float | None) -> Answer:
         """Send one operation and return the whole successful answer, not yet decoded."""
-        request = self._request(operation, path, query, content)
+        request = self._request(operation, call, await content_of(self.service, operation, call))
         timeout = self.options.timeout_seconds
         bound = None if timeout is None else timeout + (hold_seconds or 0.0)
         # Of a streamed body only each step is bounded: how long it takes depends on its size. Any other exchange is
@@ -140,7 +137,7 @@ class Session:
                 return answer
             raise self._timed_out(request, operation.repeat, limit)
 
-        return await self._persist(operation, request, content, attempt)
+        return await self._persist(operation, request, attempt)
 
     @asynccontextmanager
     async def stream(
@@ -159,7 +156,7 @@ class Session:
         async def attempt(tries: int) -> tuple[Request, Response]:
             return await self._follow(request, tries)
 
-        final, response = await self._persist(operation, request, None, attempt)
+        final, response = await self._persist(operation, request, attempt)
         try:
             yield self._opened(final, response)
         finally:
@@ -182,15 +179,16 @@ class Session:
             finally:
                 await response.aclose()
 
-        return await self._persist(operation, request, None, attempt)
+        return await self._persist(operation, request, attempt)
 
     # -------------------------------------------------------------------------------------------- one request
 
-    def _request(
-        self, operation: Operation[Any], path: tuple[str, ...], query: Mapping[str, Any] | None, content: Content | None
-    ) -> Request:
-        url = self.options.base_url + operation.fill_path(path)
-        if query and (text := operation.fill_query(self.service, query)):
+    def _translated(self, operation: Operation[T], call: Call) -> tuple[Operation[T], Call]:
+        return self.service.generations[self.options.api_generation].translate(operation, call)
+
+    def _request(self, operation: Operation[Any], call: Call, content: Content | None) -> Request:
+        url = self.options.base_url + operation.fill_path(call.path)
+        if call.query and (text := operation.fill_query(self.service, call.query)):
             url = f"{url}?{text}"
         headers = self._headers.copy()
         if content is None:
@@ -205,7 +203,7 @@ class Session:
         query: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
     ) -> Request:
-        request = self._request(operation, path, query, None)
+        request = self._request(*self._translated(operation, Call(path, query or {})), None)
         request.timeout = self.options.timeout_seconds
         # Bytes are counted and resumed as they are stored, so they must not be compressed on the way.
         request.headers |= {"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
@@ -218,7 +216,6 @@ class Session:
         self,
         operation: Operation[Any],
         request: Request,
-        content: Content | None,
         attempt: Callable[[int], Awaitable[T]],
     ) -> T:
         """Run an attempt, and on failure let the policy decide about the next."""
@@ -230,14 +227,13 @@ class Session:
                         note("http.request.resend_count", tries)
                     return await attempt(tries)
 
-                return await self._persist_untraced(operation, request, content, counted)
-        return await self._persist_untraced(operation, request, content, attempt)
+                return await self._persist_untraced(operation, request, counted)
+        return await self._persist_untraced(operation, request, attempt)
 
     async def _persist_untraced(
         self,
         operation: Operation[Any],
         request: Request,
-        content: Content | None,
         attempt: Callable[[int], Awaitable[T]],
     ) -> T:
         try:
@@ -251,7 +247,7 @@ class Session:
                 repeat=operation.repeat,
                 max_retries=self.options.max_retries,
                 label=f"{operation.name} ({request.method} {self._shown(request.url)})",
-                replayable=content is None or content.replayable,
+                replayable=request.replayable,
             )
         self.policy.budget.refund()
         return result

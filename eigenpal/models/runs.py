@@ -181,31 +181,18 @@ class Run(RunListItem):
 class RunAccepted(Model):
     """The receipt of a run that was started and has not ended: its id is what to wait for.
 
-    It answers to the names of a finished run too (`output`, `files`, `error` are empty), so that the result of `run`
-    can be read without asking first which of the two it is.
+    It answers to the names of a finished run too, so that the result of `run` can be read without asking first which of
+    the two it is; servers of generation 0.6 really fill them, when the run ended while they held the request.
     """
 
     id: str
     type: RunKind | str
     finished: bool
     source: RunSource | None = None
-
-    @property
-    def status(self) -> None:
-        """Not known yet; a receipt has none."""
-
-    @property
-    def output(self) -> None:
-        """There is none yet."""
-
-    @property
-    def files(self) -> list[RunArtifact]:
-        """There are none yet."""
-        return []
-
-    @property
-    def error(self) -> None:
-        """There is none yet."""
+    status: RunStatus | str | None = None
+    output: dict[str, Any] | None = None
+    files: list[RunArtifact] = attrs.field(factory=list[RunArtifact])
+    error: str | None = None
 
 
 StartedRun = Run | RunAccepted
@@ -213,7 +200,7 @@ StartedRun = Run | RunAccepted
 
 
 def _started(wire: Mapping[str, Any]) -> type[Run | RunAccepted]:
-    return Run if wire.get("finished") is True or "timing" in wire else RunAccepted
+    return Run if "timing" in wire else RunAccepted
 
 
 @model

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from eigenpal.engine.model import Model, model
 from eigenpal.engine.paging import OffsetPage
+from eigenpal.models.triggers import Triggers
 
 
 class WorkflowKind(StrEnum):
@@ -14,16 +15,6 @@ class WorkflowKind(StrEnum):
 
     WORKFLOW = "workflow"
     BLOCK = "block"
-
-
-@model
-class Triggers(Model):
-    """Which kinds of trigger are switched on."""
-
-    api: bool
-    email: bool
-    manual: bool
-    cron: bool
 
 
 @model

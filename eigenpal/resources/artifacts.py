@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from eigenpal.engine.downloads import read_all, save
-from eigenpal.engine.request import Operation
 from eigenpal.engine.resource import Resource
 from eigenpal.models.runs import RunArtifacts
 from eigenpal.resources.byte_stream import AsyncByteStream
@@ -148,29 +145,4 @@ class AsyncArtifacts(Resource):
             name=f"{run_id}.zip",
             overwrite=overwrite,
             on_progress=on_progress,
-        )
-
-    async def _bytes(self, operation: Operation[bytes], *path: str, query: Mapping[str, Any] | None = None) -> bytes:
-        return await self._session.download(operation, *path, read=read_all, query=query)
-
-    async def _save(
-        self,
-        operation: Operation[bytes],
-        *path: str,
-        to: str | os.PathLike[str],
-        query: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Path:
-        session = self._session
-
-        def opened(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
-            return session.stream(operation, *path, query=query, headers=headers)
-
-        return await save(
-            opened,
-            to,
-            source=f"{session.options.base_url} {operation.name} {path} {query}",
-            max_resumes=session.options.max_retries,
-            sleep=session.policy.sleep,
-            **options,
         )

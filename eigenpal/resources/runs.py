@@ -6,11 +6,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from eigenpal.comparison.runs import compare
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.resource import Resource
+from eigenpal.models.comparison import RunComparison
+from eigenpal.models.run_details import RunConnection
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
 from eigenpal.resources.artifacts import AsyncArtifacts
-from eigenpal.resources.operations import CANCEL_RUN, GET_RUN, GET_RUN_DEFINITION, LIST_RUNS, RERUN
+from eigenpal.resources.expected import AsyncExpected
+from eigenpal.resources.feedback import AsyncFeedback
+from eigenpal.resources.operations import CANCEL_RUN, CONNECT_RUN, GET_RUN, GET_RUN_DEFINITION, LIST_RUNS, RERUN
+from eigenpal.resources.run_details import AsyncComparison, AsyncFiles, AsyncTrace
 from eigenpal.resources.running import wait_in
 from eigenpal.resources.starting import checked_hold
 
@@ -22,6 +28,31 @@ class AsyncRuns(Resource):
     def artifacts(self) -> AsyncArtifacts:
         """Files that runs produced."""
         return AsyncArtifacts(self._session)
+
+    @cached_property
+    def expected(self) -> AsyncExpected:
+        """What runs should have produced."""
+        return AsyncExpected(self._session)
+
+    @cached_property
+    def feedback(self) -> AsyncFeedback:
+        """What people say of runs."""
+        return AsyncFeedback(self._session)
+
+    @cached_property
+    def files(self) -> AsyncFiles:
+        """Stored files of workflow runs."""
+        return AsyncFiles(self._session)
+
+    @cached_property
+    def trace(self) -> AsyncTrace:
+        """Trace events of runs."""
+        return AsyncTrace(self._session)
+
+    @cached_property
+    def comparison(self) -> AsyncComparison:
+        """Comparisons that the service keeps with runs."""
+        return AsyncComparison(self._session)
 
     async def list(
         self,
@@ -235,6 +266,46 @@ class AsyncRuns(Resource):
             EigenpalNotFoundError: No such run, this key can't see it, or it is an agent run.
         """
         return await self._call(GET_RUN_DEFINITION, run_id)
+
+    async def connect(self, run_id: str) -> RunConnection:
+        """Ask whether a live run can be connected to.
+
+        Args:
+            run_id: Id of the run.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return await self._call(CONNECT_RUN, run_id)
+
+    async def compare(
+        self,
+        reference_run_id: str,
+        run_id: str,
+        *,
+        baseline: bool = False,
+        step: str | Sequence[str] | None = None,
+        normalize_dates: bool = False,
+    ) -> RunComparison:
+        """Compare two runs of one kind: step by step for workflows, output and files for agents.
+
+        Args:
+            reference_run_id: Id of the run to compare with.
+            run_id: Id of the run to judge.
+            baseline: Agents: compare with the output of the reference, not with what it was expected to produce.
+            step: Workflows: look at these steps only; several as a list, or joined with commas.
+            normalize_dates: Agents: take any date in a file name for any other.
+
+        Returns:
+            The verdict and every difference; `to_text()` and `to_html()` show them.
+
+        Raises:
+            EigenpalInputError: A workflow run and an agent run, or steps of agent runs.
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        reference = await self.get(reference_run_id, expand="execution")
+        run = await self.get(run_id, expand="execution")
+        return compare(reference, run, baseline=baseline, step=step, normalize_dates=normalize_dates)
 
     async def wait(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from eigenpal.engine.bodies import envelope_content
+from eigenpal.engine.calls import Envelope
 from eigenpal.engine.files import is_file
 from eigenpal.engine.model import Model, model
 from eigenpal.engine.session import Session
@@ -45,17 +45,10 @@ async def start_run(
     arguments = _arguments(input)
     if files is not None and any(is_file(value) for value in arguments.values()):
         raise EigenpalInputError("files (by id) and files to upload can't go into one start; upload all, or none")
-    members = {
-        "target": name,
-        "input": arguments,
-        "files": _given(files),
-        "overrides": _given(overrides),
-        "metadata": _given(metadata),
-    }
+    members = {"target": name, "files": _given(files), "overrides": _given(overrides), "metadata": _given(metadata)}
     hold = checked_hold(wait_for_completion)
-    content = await envelope_content(members, files_in="input")
     query = {"version": version, "wait_for_completion": hold}
-    return await session.call(RUN, query=query, content=content, hold_seconds=hold)
+    return await session.call(RUN, query=query, body=Envelope(members=members, arguments=arguments), hold_seconds=hold)
 
 
 def checked_hold(seconds: int | None) -> int | None:

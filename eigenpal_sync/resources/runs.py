@@ -7,11 +7,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from eigenpal.models.comparison import RunComparison
+from eigenpal.models.run_details import RunConnection
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
 from eigenpal.resources.runs import AsyncRuns
 from eigenpal_sync._portal import BlockingIterator, caller_callback
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.resources.artifacts import Artifacts
+from eigenpal_sync.resources.expected import Expected
+from eigenpal_sync.resources.feedback import Feedback
+from eigenpal_sync.resources.run_details import Comparison, Files, Trace
 
 
 class Runs(Twin[AsyncRuns]):
@@ -21,6 +26,31 @@ class Runs(Twin[AsyncRuns]):
     def artifacts(self) -> Artifacts:
         """Files that runs produced."""
         return twin_of(Artifacts, self._async.artifacts, self._portal)
+
+    @cached_property
+    def expected(self) -> Expected:
+        """What runs should have produced."""
+        return twin_of(Expected, self._async.expected, self._portal)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What people say of runs."""
+        return twin_of(Feedback, self._async.feedback, self._portal)
+
+    @cached_property
+    def files(self) -> Files:
+        """Stored files of workflow runs."""
+        return twin_of(Files, self._async.files, self._portal)
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Trace events of runs."""
+        return twin_of(Trace, self._async.trace, self._portal)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Comparisons that the service keeps with runs."""
+        return twin_of(Comparison, self._async.comparison, self._portal)
 
     def list(
         self,
@@ -228,6 +258,46 @@ class Runs(Twin[AsyncRuns]):
             EigenpalNotFoundError: No such run, this key can't see it, or it is an agent run.
         """
         return self._portal.wait(self._async.definition, run_id).result()
+
+    def connect(self, run_id: str) -> RunConnection:
+        """Ask whether a live run can be connected to.
+
+        Args:
+            run_id: Id of the run.
+
+        Raises:
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(self._async.connect, run_id).result()
+
+    def compare(
+        self,
+        reference_run_id: str,
+        run_id: str,
+        *,
+        baseline: bool = False,
+        step: str | Sequence[str] | None = None,
+        normalize_dates: bool = False,
+    ) -> RunComparison:
+        """Compare two runs of one kind: step by step for workflows, output and files for agents.
+
+        Args:
+            reference_run_id: Id of the run to compare with.
+            run_id: Id of the run to judge.
+            baseline: Agents: compare with the output of the reference, not with what it was expected to produce.
+            step: Workflows: look at these steps only; several as a list, or joined with commas.
+            normalize_dates: Agents: take any date in a file name for any other.
+
+        Returns:
+            The verdict and every difference; `to_text()` and `to_html()` show them.
+
+        Raises:
+            EigenpalInputError: A workflow run and an agent run, or steps of agent runs.
+            EigenpalNotFoundError: No such run, or this key can't see it.
+        """
+        return self._portal.wait(
+            self._async.compare, reference_run_id, run_id, baseline=baseline, step=step, normalize_dates=normalize_dates
+        ).result()
 
     def wait(
         self,

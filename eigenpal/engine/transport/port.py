@@ -47,6 +47,11 @@ class Request:
     timeout: float | None = None
     handed_over: bool = False
 
+    @property
+    def replayable(self) -> bool:
+        """Whether the body can be sent again from its start."""
+        return self.body is None or isinstance(self.body, bytes) or self.body.replayable
+
 
 class Response(Protocol):
     """An answer whose head has arrived; the body is still on the wire."""

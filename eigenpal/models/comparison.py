@@ -1,0 +1,109 @@
+"""What comparing two runs gives: a verdict, and where they differ. Made on the client, in the documented shape."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import attrs
+
+from eigenpal.engine.model import Model, model
+
+
+class DifferenceType(StrEnum):
+    """How a value differs from what was expected."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    CHANGED = "changed"
+
+
+@model
+class JsonDifference(Model):
+    """One place where two JSON values differ; the path is written like `$.lines[2].total`."""
+
+    path: str
+    type: DifferenceType
+    expected: Any = None
+    actual: Any = None
+
+
+@model
+class FileMatch(Model):
+    """An expected file, and the file that answers to it."""
+
+    expected: str
+    actual: str
+
+
+@model
+class StepComparison(Model):
+    """How one step of two workflow runs compares.
+
+    Attributes:
+        step_name: Name of the step.
+        reference_status: Its status in the reference run, `"missing"` when it is not there.
+        target_status: Its status in the other run, `"missing"` when it is not there.
+        output_state: `"match"`, or `"diff"` when the outputs differ or a side lacks the step.
+        differences: Where the outputs differ, lists by element.
+    """
+
+    step_name: str
+    reference_status: str
+    target_status: str
+    output_state: Literal["match", "diff"]
+    differences: list[JsonDifference] = attrs.field(factory=list[JsonDifference])
+
+
+@model
+class RunComparison(Model):
+    """How two runs compare.
+
+    Attributes:
+        status: `"pass"` or `"fail"`.
+        run_id: The run that was judged.
+        compared_with_run_id: The reference run.
+        steps: Workflow runs: the steps of the reference in their order.
+        extra_steps: Workflow runs: steps that only the judged run has; they do not change the verdict.
+        mode: Agent runs: compared with what the reference `"expected"`, or with its own output (`"baseline"`).
+        json_differences: Agent runs: where the outputs differ, lists as a whole.
+        differences: Agent runs: where the outputs differ, lists by element.
+        matched_files: Agent runs: expected files that are there.
+        missing_files: Agent runs: expected files that are not.
+        extra_files: Agent runs: files that were not expected.
+    """
+
+    status: Literal["pass", "fail"]
+    run_id: str
+    compared_with_run_id: str
+    steps: list[StepComparison] | None = None
+    extra_steps: list[StepComparison] | None = None
+    mode: Literal["expected", "baseline"] | None = None
+    json_differences: list[JsonDifference] | None = None
+    differences: list[JsonDifference] | None = None
+    matched_files: list[FileMatch] | None = None
+    missing_files: list[str] | None = None
+    extra_files: list[str] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `"pass"`."""
+        return self.status == "pass"
+
+    def to_text(self) -> str:
+        """Return the comparison as lines for people."""
+        from eigenpal.comparison.rendering import as_text
+
+        return as_text(self)
+
+    def to_html(self) -> str:
+        """Return the comparison as a fragment of HTML, everything in it escaped."""
+        from eigenpal.comparison.rendering import as_html
+
+        return as_html(self)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __str__(self) -> str:
+        return self.to_text()
