@@ -13,6 +13,10 @@ import yaml
 
 Strategy = st.SearchStrategy[Any]
 
+# Members that are any JSON upstream and carry, in the words of the description, at least the members of a schema.
+LIKELY = {("EmailTriggerState", "trigger"), ("EmailTriggerEnvelope", "trigger")}
+LIKELY_SCHEMA = "#/components/schemas/EmailTriggerUpdateBody"
+
 UNKNOWN_MEMBERS = ["newMember", "x_future", "Größe"]  # no schema has them, and any object may
 
 _TYPES: Mapping[str, Strategy] = {
@@ -22,6 +26,9 @@ _TYPES: Mapping[str, Strategy] = {
     "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     "string": st.text(max_size=20),
 }
+
+# Keys of maps: without the dots and brackets that paths are written with, so that a path has one meaning.
+_NAMES = st.text(st.characters(exclude_characters=".[]", codec="utf-8"), min_size=1, max_size=8)
 
 any_json: Strategy = st.recursive(
     st.one_of(*_TYPES.values()),
@@ -42,6 +49,8 @@ def description() -> dict[str, Any]:
     """Return the API description."""
     text = Path(__file__).with_name("eigenpal.openapi.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for schema, member in LIKELY:
+        loaded["components"]["schemas"][schema]["properties"][member]["x-likely-schema"] = LIKELY_SCHEMA
     return loaded
 
 
@@ -66,7 +75,7 @@ def instances(name: str) -> Strategy:
 def _instances(schema: Mapping[str, Any]) -> Strategy:
     # "likely" and "expected" are the best knowledge there is of what upstream declares as any JSON, or not at all.
     if (reference := schema.get("$ref", schema.get("x-likely-schema"))) is not None:
-        return instances(reference.removeprefix("#/components/schemas/"))
+        return st.deferred(lambda: instances(reference.removeprefix("#/components/schemas/")))  # packages hold packages
     if "x-expected-const" in schema:
         return st.just(schema["x-expected-const"])
     if "const" in schema:
@@ -101,6 +110,6 @@ def _objects(schema: Mapping[str, Any]) -> Strategy:
     required = {name: members[name] for name in schema.get("required", ())}
     optional = {name: member for name, member in members.items() if name not in required}
     if isinstance(more := schema.get("additionalProperties"), dict):
-        return st.dictionaries(st.text(max_size=8), _instances(more), max_size=3)
+        return st.dictionaries(_NAMES, _instances(more), max_size=3)
     unknown = dict.fromkeys(UNKNOWN_MEMBERS, any_json)
     return st.fixed_dictionaries(required, optional=optional | unknown)
