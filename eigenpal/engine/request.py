@@ -51,6 +51,7 @@ class Operation(Generic[T]):
         additive: Query lists that ask for more when filled, so that an empty one simply is not sent. For all others an
             empty list is refused: a filter that filters nothing would match everything.
         nullable: Members of the body that are sent as null when they are None; others that are None are not sent.
+        confidential: Whether the answer holds secrets, which no error may quote.
         answer: Turns the JSON of an older generation's answer into today's; None for today's.
     """
 
@@ -62,6 +63,7 @@ class Operation(Generic[T]):
     query_names: Mapping[str, str] = attrs.field(factory=dict[str, str])
     additive: AbstractSet[str] = frozenset()
     nullable: AbstractSet[str] = frozenset()
+    confidential: bool = False
     answer: Callable[[Any], Any] | None = None
 
     def fill_path(self, values: Sequence[str]) -> str:

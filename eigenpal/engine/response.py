@@ -48,7 +48,8 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     """
     if operation.returns is None:
         return None  # type: ignore[return-value]  # T is None where an operation has no body
-    value = _parsed(answer)
+    shown = attrs.evolve(answer, content=b"") if operation.confidential else answer
+    value = _parsed(answer, shown)
     if operation.answer is not None:
         value = operation.answer(value)
     if operation.returns is Any:
@@ -59,11 +60,12 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     try:
         decoded: T = structure(operation.returns, value)
     except Mismatch as mismatch:
-        raise undecodable(answer, f"in the answer to {operation.name}, {mismatch}") from None
+        why = f"{mismatch.path} should be {mismatch.expected}" if operation.confidential else mismatch
+        raise undecodable(shown, f"in the answer to {operation.name}, {why}") from None
     return decoded
 
 
-def _parsed(answer: Answer) -> Any:
+def _parsed(answer: Answer, shown: Answer) -> Any:
     try:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -73,7 +75,7 @@ def _parsed(answer: Answer) -> Any:
             problem = "it is an HTML page, not JSON, so base_url may not point at the API"
         else:
             problem = "the body is not valid JSON"
-        raise undecodable(answer, problem) from None
+        raise undecodable(shown, problem) from None
 
 
 def undecodable(answer: Answer, problem: str) -> EigenpalDecodeError:

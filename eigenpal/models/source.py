@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn, Self
+
 import attrs
 
 from eigenpal.engine.model import Model, model
@@ -78,7 +80,16 @@ class EncryptedSecrets(Model):
 
 @model
 class DecryptedSecrets(Model):
-    """Answer to opening: `plaintext` for one secret, `secrets` by name for several; `reveal()` gives the text."""
+    """Answer to opening: `plaintext` for one secret, `secrets` by name for several; `reveal()` gives the text.
+
+    Items and `to_dict()` have the texts in the clear, as the server sent them.
+    """
 
     plaintext: Secret | None = None
     secrets: dict[str, Secret] | None = None
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("opened secrets are not pickled; pickle the sealed ones and open them again")

@@ -213,7 +213,11 @@ GET_LOCKFILE: Final[Operation[Lockfile]] = Operation(
     name="source.lockfile", method="GET", path="/api/v1/source/lockfile", returns=Lockfile
 )
 DECRYPT_SECRETS: Final[Operation[DecryptedSecrets]] = Operation(
-    name="source.decrypt_secrets", method="POST", path="/api/v1/source/secrets/decrypt", returns=DecryptedSecrets
+    name="source.decrypt_secrets",
+    method="POST",
+    path="/api/v1/source/secrets/decrypt",
+    returns=DecryptedSecrets,
+    confidential=True,
 )
 ENCRYPT_SECRETS: Final[Operation[EncryptedSecrets]] = Operation(
     name="source.encrypt_secrets", method="POST", path="/api/v1/source/secrets/encrypt", returns=EncryptedSecrets

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eigenpal.engine.secret import Secret
 from eigenpal.models.source import (
     DecryptedSecrets,
+    EncryptedSecret,
     EncryptedSecrets,
     Lockfile,
     SourceFile,
@@ -66,8 +68,8 @@ class Source(Twin[AsyncSource]):
         *,
         source_path: str | None = None,
         secret_name: str | None = None,
-        plaintext: str | None = None,
-        secrets: list[Mapping[str, str]] | None = None,
+        plaintext: str | Secret | None = None,
+        secrets: Sequence[Mapping[str, str | Secret]] | None = None,
         organization_id: str | None = None,
     ) -> EncryptedSecrets:
         """Seal one secret, or several, with the organisation's key, which never leaves the service.
@@ -101,8 +103,8 @@ class Source(Twin[AsyncSource]):
         source_path: str | None = None,
         source_commit: str | None = None,
         secret_name: str | None = None,
-        encrypted: Mapping[str, str] | Any | None = None,
-        secrets: list[Mapping[str, Any]] | None = None,
+        encrypted: EncryptedSecret | Mapping[str, str] | None = None,
+        secrets: Sequence[Mapping[str, Any]] | None = None,
         organization_id: str | None = None,
     ) -> DecryptedSecrets:
         """Open one sealed secret, or several. The texts are kept out of reprs and logs; `reveal()` gives them.
