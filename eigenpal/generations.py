@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import attrs
 
-from eigenpal.anyjson import list_of, object_of
+from eigenpal.anyjson import list_of, object_of, text_of
 from eigenpal.engine.calls import Call, Envelope, Generation, Older
+from eigenpal.engine.unset import UNSET
 from eigenpal.errors import EigenpalUnsupportedError
 from eigenpal.models.executions import TERMINAL_STATUSES
 
@@ -28,6 +29,8 @@ _GIT: Final = {
     "resolvedGitTag": "resolvedTag",
     "resolvedCommitSha": "commitSha",
 }
+_AGENT_DETAIL: Final = ("resultFiles", "expected", "expectedFiles")
+_CANCELLATIONS: Final = {"cancellation-requested": "requested", "already-terminal": "already_terminal"}
 _EVALUATION: Final = {
     "evalScore": "score",
     "evalPassed": "passed",
@@ -40,9 +43,9 @@ def _start(call: Call) -> Call:
     """The target goes into the path, the arguments lie bare in the body."""
     envelope = call.body
     assert isinstance(envelope, Envelope), "a start has an envelope"
-    target, overrides = envelope.members["target"], envelope.members.get("overrides")
+    target, overrides = envelope.members["target"], envelope.members.get("overrides", UNSET)
     for name in ("metadata", "files"):
-        if envelope.members.get(name) is not None:
+        if envelope.members.get(name, UNSET) is not UNSET:
             raise EigenpalUnsupportedError(f"{name} can't be given with api_generation='0.6'; it came with 0.7")
     older = Envelope(
         members={"_overrides": overrides},
@@ -78,9 +81,8 @@ def _list_workflows(call: Call) -> Call:
 def started(wire: Any) -> dict[str, Any]:
     """Read the answer to a start or a rerun as today's receipt, with the result if it is there."""
     old = object_of(wire)
-    status = old.get("status")
     receipt = {"id": old.get("runId") or old.get("executionId"), "type": old.get("type", "workflow")}
-    return {**old, **receipt, "finished": status in TERMINAL_STATUSES}
+    return {**old, **receipt, "finished": _is_terminal(old.get("status"))}
 
 
 def run(wire: Any) -> dict[str, Any]:
@@ -89,17 +91,17 @@ def run(wire: Any) -> dict[str, Any]:
     known = {
         "id": old.get("id"),
         "type": old.get("type"),
-        "finished": old.get("status") in TERMINAL_STATUSES,
+        "finished": _is_terminal(old.get("status")),
         "timing": {name: old.get(name) for name in _TIMING},
         "source": _source(old),
         "trigger": {"type": old.get("triggerType"), "by": old.get("triggeredBy")},
         "execution": _execution(old),
         "error": old.get("error"),
     }
-    if old.get("output") is not None:
-        known["output"] = old["output"]
+    if old.get("input") is not None:
+        known["input"] = {"args": old["input"]}
     if old.get("resultFiles") is not None or old.get("files") is not None:
-        known["files"] = [_artifact(file) for file in list_of(old.get("resultFiles") or old.get("files"))]
+        known["files"] = [_artifact(file) for file in _named(old.get("resultFiles") or old.get("files"))]
     evaluation = {new: old[name] for name, new in _EVALUATION.items() if old.get(name) is not None}
     if evaluation:
         known["eval"] = {"example": None, "score": None, "passed": None, **evaluation}
@@ -117,19 +119,21 @@ def cancelled(wire: Any) -> dict[str, Any]:
     old = object_of(wire)
     if "cancellation" in old:
         return old
-    state = {"cancellation-requested": "requested", "already-terminal": "already_terminal"}.get(
-        old.get("status", ""), old.get("status")
-    )
+    state = _CANCELLATIONS.get(text_of(old.get("status")) or "", old.get("status"))
     was = old.get("wasStatus")
     now = "cancelled" if state == "cancelled" else was
     return {
         **old,
         "id": old.get("executionId") or old.get("runId") or old.get("id"),
         "type": old.get("type", "workflow"),
-        "finished": now in TERMINAL_STATUSES,
+        "finished": _is_terminal(now),
         "execution": {"status": now},
         "cancellation": {"state": state, "wasStatus": was},
     }
+
+
+def _is_terminal(status: object) -> bool:
+    return text_of(status) in TERMINAL_STATUSES
 
 
 def _source(old: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,16 +161,19 @@ def _execution(old: Mapping[str, Any]) -> dict[str, Any]:
     }
     if old.get("stepExecutions") is not None:
         return {**execution, "steps": old["stepExecutions"], "expected": old.get("expected")}
-    if old.get("type") == "agent" and old.get("resultFiles") is not None:
-        expected = {"output": old.get("expected"), "files": list_of(old.get("expectedFiles"))}
-        return {**execution, "files": {"output": old["resultFiles"]}, "expected": expected}
+    if old.get("type") == "agent" and any(old.get(name) is not None for name in _AGENT_DETAIL):
+        expected = {"output": old.get("expected"), "files": _named(old.get("expectedFiles"))}
+        return {**execution, "files": {"output": _named(old.get("resultFiles"))}, "expected": expected}
     return execution
 
 
-def _artifact(file: Any) -> dict[str, Any]:
-    row = object_of(file)
-    name = row.get("name") or row.get("filename") or ""
-    return {**row, "name": name, "path": row.get("path") or f"output/{name}"}
+def _artifact(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {**file, "path": file.get("path") or f"output/{file['name']}"}
+
+
+def _named(files: Any) -> list[dict[str, Any]]:
+    rows = (file if isinstance(file, dict) else {"name": file} for file in list_of(files))
+    return [{**row, "name": row.get("name") or row.get("filename") or ""} for row in map(object_of, rows)]
 
 
 GENERATION_0_6: Final = Generation(
