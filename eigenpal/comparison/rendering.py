@@ -1,82 +1,74 @@
-"""A comparison for people: as text, and as HTML in which everything is escaped."""
+"""A comparison for people: as text, and as HTML in which everything is escaped. The same lines in both, cut alike."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import islice
 from typing import Any, Final
 
-from eigenpal.models.comparison import DifferenceType, JsonDifference, RunComparison, StepComparison
+from eigenpal.comparison.result import DifferenceType, RunComparison, StepComparison, ValueDifference
+from eigenpal.engine.display import CELL_CHARACTERS, json_excerpt, more, one_line, table
 
-MOST_VALUE_CHARACTERS: Final = 80
 _SIGNS: Final = {DifferenceType.MISSING: "-", DifferenceType.EXTRA: "+", DifferenceType.CHANGED: "~"}
-_COLOURS: Final = {"pass": "#1a7f37", "match": "#1a7f37", "fail": "#cf222e", "diff": "#cf222e"}
+_MARKS: Final = {"match": "=", "diff": "!"}
+_NAME_CHARACTERS: Final = 120  # of a path or a file name: the longest that file systems allow is 255
+# Middle tones: readable on white and on black. The word beside them says the same.
+_COLOURS: Final = {"pass": "#2da44e", "fail": "#e5534b"}
+
+Line = tuple[str, str, str]  # a sign, what it is about, what there is to say
 
 
-def as_text(comparison: RunComparison) -> str:
-    """Return the comparison as lines."""
-    return "\n".join(_lines(comparison))
+def as_text(comparison: RunComparison, limit: int | None) -> str:
+    """Return the comparison as lines, `limit` of them below the verdict at most."""
+    lines = list(_lines(comparison))
+    shown = [f"  {sign} {subject}{': ' if said else ''}{said}" for sign, subject, said in lines[:limit]]
+    rest = [f"  … {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
+    return "\n".join([f"{comparison.status}: {_title(comparison)}", *shown, *rest])
 
 
-def as_html(comparison: RunComparison) -> str:
-    """Return the comparison as a fragment of HTML."""
-    rows = "".join(_rows(comparison))
-    title = f"{_mark(comparison.status)} <code>{escape(comparison.run_id)}</code> against"
-    return (
-        f"<div><p>{title} <code>{escape(comparison.compared_with_run_id)}</code></p>"
-        f"<table><tbody>{rows}</tbody></table></div>"
-    )
+def as_html(comparison: RunComparison, limit: int | None) -> str:
+    """Return the comparison as a fragment of HTML, with `limit` rows at most."""
+    lines = list(_lines(comparison))
+    status = one_line(comparison.status, CELL_CHARACTERS)
+    colour = _COLOURS.get(status, "inherit")
+    verdict = f'<b style="color:{colour}">{escape(status)}</b>: {escape(_title(comparison))}'
+    rest = 0 if limit is None else len(lines) - limit
+    return f"<div>{verdict}{table(islice(lines, limit)) if lines else ''}{more(rest)}</div>"
 
 
-def _lines(comparison: RunComparison) -> Iterator[str]:
-    yield f"{comparison.status}: {comparison.run_id} against {comparison.compared_with_run_id}"
+def _title(comparison: RunComparison) -> str:
+    against = "what was expected of " if comparison.mode == "expected" else ""
+    run, reference = _name(comparison.run_id), _name(comparison.compared_with_run_id)
+    nothing = "; no step was compared" if comparison.steps == [] else ""
+    return f"{run} against {against}{reference}{nothing}"
+
+
+def _lines(comparison: RunComparison) -> Iterator[Line]:
     for step in _all_steps(comparison):
-        yield f"  {step.output_state:5}  {step.step_name} ({step.reference_status} -> {step.target_status})"
-        yield from (f"    {_line(difference)}" for difference in step.differences)
-    yield from (f"  {_line(difference)}" for difference in comparison.differences or [])
+        said = f"{_name(step.reference_status)} -> {_name(step.target_status)}"
+        yield _MARKS[step.output_state], _name(step.step_name), said
+        yield from map(_line, step.differences)
+    yield from map(_line, comparison.differences or [])
     for sign, names in (("-", comparison.missing_files), ("+", comparison.extra_files)):
-        yield from (f"  {sign} file {name}" for name in names or [])
+        yield from ((sign, f"file {_name(name)}", "") for name in names or [])
 
 
-def _line(difference: JsonDifference) -> str:
-    return f"{_SIGNS[difference.type]} {difference.path}: {_change(difference)}"
-
-
-def _change(difference: JsonDifference) -> str:
-    match difference.type:
-        case DifferenceType.MISSING:
-            return _value(difference.expected)
-        case DifferenceType.EXTRA:
-            return _value(difference.actual)
-        case _:
-            return f"{_value(difference.expected)} -> {_value(difference.actual)}"
+def _line(difference: ValueDifference) -> Line:
+    sides = {
+        DifferenceType.MISSING: [difference.expected],
+        DifferenceType.EXTRA: [difference.actual],
+        DifferenceType.CHANGED: [difference.expected, difference.actual],
+    }
+    return _SIGNS[difference.type], _name(difference.path), " -> ".join(map(_value, sides[difference.type]))
 
 
 def _value(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MOST_VALUE_CHARACTERS else text[: MOST_VALUE_CHARACTERS - 1] + "…"
+    return one_line(json_excerpt(value, CELL_CHARACTERS + 1), CELL_CHARACTERS)
 
 
-def _rows(comparison: RunComparison) -> Iterator[str]:
-    for step in _all_steps(comparison):
-        states = f"{escape(step.reference_status)} → {escape(step.target_status)}"
-        yield f"<tr><td>{_mark(step.output_state)}</td><td>{escape(step.step_name)}</td><td>{states}</td></tr>"
-        yield from map(_row, step.differences)
-    yield from map(_row, comparison.differences or [])
-    for sign, names in (("-", comparison.missing_files), ("+", comparison.extra_files)):
-        yield from (
-            f"<tr><td>{sign}</td><td>file</td><td><code>{escape(name)}</code></td></tr>" for name in names or []
-        )
-
-
-def _row(difference: JsonDifference) -> str:
-    cells = (_SIGNS[difference.type], f"<code>{escape(difference.path)}</code>", escape(_change(difference)))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _mark(state: str) -> str:
-    return f'<b style="color:{_COLOURS[state]}">{state}</b>'
+def _name(name: str) -> str:
+    return one_line(name, _NAME_CHARACTERS)
 
 
 def _all_steps(comparison: RunComparison) -> Sequence[StepComparison]:

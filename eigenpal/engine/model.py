@@ -62,6 +62,8 @@ class Model:
     """
 
     wire_naming: ClassVar[Callable[[str], str]] = staticmethod(camel_case)
+    repr_members: ClassVar[tuple[str, ...]] = ()
+    """What reprs and notebooks show, the most telling first; `"timing.duration_ms"` looks inside. Empty shows all."""
 
     _wire: Mapping[str, Any] | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
@@ -103,9 +105,14 @@ class Model:
             raise AttributeError(f"{type(self).__name__} has no member {name!r}")
 
     def __repr__(self) -> str:
-        members = ((f.name, getattr(self, f.name)) for f in attrs.fields(type(self)) if f.init)
+        members = shown_members(self)
         shown = ", ".join(f"{name}={_short(value)}" for name, value in members if value is not None and value != [])
         return f"{type(self).__name__}({shown})"
+
+    def _repr_html_(self) -> str:
+        from eigenpal.engine.display import as_html
+
+        return as_html(self)
 
     def __copy__(self) -> Self:
         return self
@@ -129,7 +136,27 @@ def _from_wire(kind: type[T], wire: dict[str, Any]) -> T:
     return value
 
 
+def shown_members(answer: Model) -> list[tuple[str, Any]]:
+    """Return the members that stand for an answer in reprs and notebooks, with their names."""
+    paths = answer.repr_members or tuple(field.name for field in attrs.fields(type(answer)) if field.init)
+    return [(path.rpartition(".")[2], _member(answer, path)) for path in paths]
+
+
+def _member(answer: Any, path: str) -> Any:
+    for name in path.split("."):
+        answer = None if answer is None else getattr(answer, name)
+    return answer
+
+
+def stands_for(value: Any) -> Any:
+    """Return what says most about a model inside another: the first member it shows, if it says what it shows."""
+    while isinstance(value, Model) and value.repr_members:
+        value = next((member for _, member in shown_members(value) if member is not None), None)
+    return value
+
+
 def _short(value: object) -> str:
+    value = stands_for(value)
     if isinstance(value, Model):
         return f"<{type(value).__name__}>"
     if isinstance(value, Enum):
@@ -138,6 +165,8 @@ def _short(value: object) -> str:
         return value.isoformat()
     if isinstance(value, list | dict) and len(value) > 3:  # pyright: ignore[reportUnknownArgumentType] - any JSON
         return f"<{len(value)} items>"  # pyright: ignore[reportUnknownArgumentType] - any JSON
+    if isinstance(value, list) and any(isinstance(item, Model) for item in value):  # pyright: ignore[reportUnknownVariableType] - any JSON
+        return f"[{', '.join(map(_short, value))}]"  # pyright: ignore[reportUnknownArgumentType] - any JSON
     return short_repr(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
 
 

@@ -49,6 +49,8 @@ class AgentStats(Model):
 class Agent(Model):
     """An agent. Sections asked for with `include` are further members: `agent["files"]`."""
 
+    repr_members = ("slug", "id", "name", "latest_version", "source_integrity", "api_enabled", "created_at")
+
     id: str
     slug: str
     name: str
@@ -91,6 +93,8 @@ class CreatedAgent(Model):
 class UserProfile(Model):
     """The author of a release."""
 
+    repr_members = ("name", "email", "id")
+
     id: str
     email: str | None = None
     name: str | None = None
@@ -100,6 +104,8 @@ class UserProfile(Model):
 @model
 class AgentVersion(Model):
     """One release of an agent; `source_ref` is what to give as `version` to run it."""
+
+    repr_members = ("version", "source_ref", "latest", "created_at", "created_by_user", "notes")
 
     version: str
     source_ref: str
@@ -143,6 +149,8 @@ class EmailReplyConfig(Model):
 @model
 class EmailAlias(Model):
     """An address that mail starts an agent by."""
+
+    repr_members = ("alias", "id", "status", "label", "allowlist")
 
     id: str | None = None
     alias: str | None = None

@@ -99,6 +99,8 @@ class WorkflowRunExecution(RunExecution):
 class RunFile(Model):
     """A file known by its name only."""
 
+    repr_members = ("name",)
+
     name: str
 
 

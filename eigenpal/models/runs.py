@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -50,6 +50,8 @@ class RunSourceGit(Model):
 class RunSource(Model):
     """What was run. `version_id` belongs to workflows; `slug`, `model` and `git` to agents."""
 
+    repr_members = ("slug", "name", "id")
+
     id: str
     name: str | None = None
     version: str | None = None
@@ -63,6 +65,8 @@ class RunSource(Model):
 class RunActor(Model):
     """The user behind a trigger."""
 
+    repr_members = ("name", "email", "id")
+
     id: str
     name: str | None = None
     email: str | None = None
@@ -71,6 +75,8 @@ class RunActor(Model):
 @model
 class RunTrigger(Model):
     """How a run came about; `email` has the details of an inbound mail (any JSON)."""
+
+    repr_members = ("type", "by")
 
     type: str | None = None
     by: RunActor | None = None
@@ -90,6 +96,8 @@ class RunEvaluation(Model):
 @model
 class RunArtifact(Model):
     """A file that a run produced; `path` is what the download takes."""
+
+    repr_members = ("path", "size", "content_type", "step_name")
 
     name: str
     path: str
@@ -141,6 +149,16 @@ class RunDebug(Model):
 class RunListItem(Model):
     """A run as a list shows it: without output and files."""
 
+    repr_members: ClassVar[tuple[str, ...]] = (
+        "id",
+        "status",
+        "type",
+        "source",
+        "timing.created_at",
+        "timing.duration_ms",
+        "error",
+    )
+
     id: str
     type: RunKind | str
     finished: bool
@@ -170,6 +188,8 @@ class Run(RunListItem):
         debug: Phases and trace id; with `expand="debug"`.
     """
 
+    repr_members = (*RunListItem.repr_members, "output", "files")
+
     output: dict[str, Any] | None = None
     files: list[RunArtifact] = attrs.field(factory=list[RunArtifact])
     input: RunInput | None = None
@@ -184,6 +204,8 @@ class RunAccepted(Model):
     It answers to the names of a finished run too, so that the result of `run` can be read without asking first which of
     the two it is; servers of generation 0.6 really fill them, when the run ended while they held the request.
     """
+
+    repr_members = ("id", "status", "type", "finished", "source", "error", "output", "files")
 
     id: str
     type: RunKind | str
@@ -255,6 +277,8 @@ class RunCancellation(Model):
 @model
 class CancelledRun(Model):
     """Answer to a cancel request: the run in short, and what the request did."""
+
+    repr_members = ("id", "status", "cancellation.state", "type", "finished")
 
     id: str
     type: RunKind | str

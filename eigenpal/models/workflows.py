@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from eigenpal.engine.model import Model, model
 from eigenpal.engine.paging import OffsetPage
@@ -21,6 +22,8 @@ class WorkflowKind(StrEnum):
 class WorkflowSummary(Model):
     """A workflow as a list shows it; `name` and `version` are None before its first release."""
 
+    repr_members: ClassVar[tuple[str, ...]] = ("id", "name", "version", "api_enabled", "created_at", "updated_at")
+
     id: str
     created_at: datetime
     name: str | None = None
@@ -34,12 +37,16 @@ class WorkflowSummary(Model):
 class Workflow(WorkflowSummary):
     """One workflow with the YAML of its current version."""
 
+    repr_members = (*WorkflowSummary.repr_members, "yaml_content")
+
     yaml_content: str | None = None
 
 
 @model
 class WorkflowVersion(Model):
     """One released version of a workflow."""
+
+    repr_members = ("id", "version", "is_current", "created_at", "workflow_id")
 
     id: str
     workflow_id: str

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from eigenpal.comparison.result import RunComparison
 from eigenpal.comparison.runs import compare
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.resource import Resource
-from eigenpal.models.comparison import RunComparison
 from eigenpal.models.run_details import RunConnection
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
 from eigenpal.resources.artifacts import AsyncArtifacts

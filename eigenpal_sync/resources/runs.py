@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from eigenpal.models.comparison import RunComparison
+from eigenpal.comparison.result import RunComparison
 from eigenpal.models.run_details import RunConnection
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
 from eigenpal.resources.runs import AsyncRuns

@@ -23,6 +23,7 @@ SNAPSHOT = Path(__file__).with_name("api.txt")
 PACKAGES = (
     "eigenpal",
     "eigenpal.models",
+    "eigenpal.comparison",
     "eigenpal_sync",
     "eigenpal.archastro",
     "eigenpal_sync.archastro",

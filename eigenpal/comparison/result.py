@@ -1,4 +1,4 @@
-"""What comparing two runs gives: a verdict, and where they differ. Made on the client, in the documented shape."""
+"""What comparing two runs gives: a verdict, and where they differ. As items it is the documented dict, and more."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ class DifferenceType(StrEnum):
 
 @model
 class JsonDifference(Model):
-    """One place where two JSON values differ; the path is written like `$.lines[2].total`."""
+    """One place where two JSON values differ; the path is written like `$.supplier.name`."""
 
     path: str
     type: DifferenceType
+
+
+@model
+class ValueDifference(JsonDifference):
+    """One place where two JSON values differ, with both values; the path goes into lists: `$.lines[2].total`.
+
+    Attributes:
+        expected: What the reference has; None where the place is `"extra"`.
+        actual: What the judged run has; None where the place is `"missing"`.
+    """
+
     expected: Any = None
     actual: Any = None
 
@@ -43,21 +54,21 @@ class StepComparison(Model):
     Attributes:
         step_name: Name of the step.
         reference_status: Its status in the reference run, `"missing"` when it is not there.
-        target_status: Its status in the other run, `"missing"` when it is not there.
+        target_status: Its status in the judged run, `"missing"` when it is not there.
         output_state: `"match"`, or `"diff"` when the outputs differ or a side lacks the step.
-        differences: Where the outputs differ, lists by element.
+        differences: Where the outputs differ, lists by element; empty when a side lacks the step.
     """
 
     step_name: str
     reference_status: str
     target_status: str
     output_state: Literal["match", "diff"]
-    differences: list[JsonDifference] = attrs.field(factory=list[JsonDifference])
+    differences: list[ValueDifference] = attrs.field(factory=list[ValueDifference])
 
 
 @model
 class RunComparison(Model):
-    """How two runs compare.
+    """How two runs compare. `str(...)` shows it as text; so does a notebook, as a table.
 
     Attributes:
         status: `"pass"` or `"fail"`.
@@ -65,13 +76,16 @@ class RunComparison(Model):
         compared_with_run_id: The reference run.
         steps: Workflow runs: the steps of the reference in their order.
         extra_steps: Workflow runs: steps that only the judged run has; they do not change the verdict.
-        mode: Agent runs: compared with what the reference `"expected"`, or with its own output (`"baseline"`).
+        mode: Agent runs: compared with what the reference was `"expected"` to produce, or with what it did
+            (`"baseline"`).
         json_differences: Agent runs: where the outputs differ, lists as a whole.
-        differences: Agent runs: where the outputs differ, lists by element.
+        differences: Agent runs: where the outputs differ, lists by element, with both values.
         matched_files: Agent runs: expected files that are there.
         missing_files: Agent runs: expected files that are not.
         extra_files: Agent runs: files that were not expected.
     """
+
+    repr_members = ("status", "run_id", "compared_with_run_id", "mode", "steps", "extra_steps", "json_differences")
 
     status: Literal["pass", "fail"]
     run_id: str
@@ -80,7 +94,7 @@ class RunComparison(Model):
     extra_steps: list[StepComparison] | None = None
     mode: Literal["expected", "baseline"] | None = None
     json_differences: list[JsonDifference] | None = None
-    differences: list[JsonDifference] | None = None
+    differences: list[ValueDifference] | None = None
     matched_files: list[FileMatch] | None = None
     missing_files: list[str] | None = None
     extra_files: list[str] | None = None
@@ -90,17 +104,25 @@ class RunComparison(Model):
         """Whether the verdict is `"pass"`."""
         return self.status == "pass"
 
-    def to_text(self) -> str:
-        """Return the comparison as lines for people."""
+    def to_text(self, *, limit: int | None = 100) -> str:
+        """Return the comparison as lines for people; long values are shown by their beginning.
+
+        Args:
+            limit: Lines at most; None for all.
+        """
         from eigenpal.comparison.rendering import as_text
 
-        return as_text(self)
+        return as_text(self, limit)
 
-    def to_html(self) -> str:
-        """Return the comparison as a fragment of HTML, everything in it escaped."""
+    def to_html(self, *, limit: int | None = 100) -> str:
+        """Return the comparison as a fragment of HTML, everything in it escaped; long values by their beginning.
+
+        Args:
+            limit: Rows at most; None for all.
+        """
         from eigenpal.comparison.rendering import as_html
 
-        return as_html(self)
+        return as_html(self, limit)
 
     def _repr_html_(self) -> str:
         return self.to_html()
