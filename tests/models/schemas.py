@@ -60,10 +60,6 @@ RENAMED = {
 WITHOUT_SCHEMA = {
     "AgentFiles": "any JSON upstream; its members are those that the description assumes in words",
     "EmailTrigger": "any JSON upstream; the description says in words that it has the switch",
-    "FileMatch": "made on the client, by runs.compare",
-    "JsonDifference": "made on the client, by runs.compare",
-    "RunComparison": "made on the client, by runs.compare",
-    "StepComparison": "made on the client, by runs.compare",
 }
 # Members that a schema does not have and its model does: servers of generation 0.6 fill them.
 ADDED = {"RunAccepted": {"status", "output", "files", "error"}}
