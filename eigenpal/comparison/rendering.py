@@ -40,7 +40,7 @@ def as_html(comparison: RunComparison, limit: int | None) -> str:
 def _title(comparison: RunComparison) -> str:
     against = "what was expected of " if comparison.mode == "expected" else ""
     run, reference = _name(comparison.run_id), _name(comparison.compared_with_run_id)
-    nothing = "; no step was compared" if comparison.steps == [] else ""
+    nothing = "; no step was compared" if comparison.mode is None and not comparison.steps else ""
     return f"{run} against {against}{reference}{nothing}"
 
 
@@ -49,9 +49,9 @@ def _lines(comparison: RunComparison) -> Iterator[Line]:
         said = f"{_name(step.reference_status)} -> {_name(step.target_status)}"
         yield _MARKS[step.output_state], _name(step.step_name), said
         yield from map(_line, step.differences)
-    yield from map(_line, comparison.differences or [])
+    yield from map(_line, comparison.differences)
     for sign, names in (("-", comparison.missing_files), ("+", comparison.extra_files)):
-        yield from ((sign, f"file {_name(name)}", "") for name in names or [])
+        yield from ((sign, f"file {_name(name)}", "") for name in names)
 
 
 def _line(difference: ValueDifference) -> Line:
@@ -72,4 +72,4 @@ def _name(name: str) -> str:
 
 
 def _all_steps(comparison: RunComparison) -> Sequence[StepComparison]:
-    return [*(comparison.steps or []), *(comparison.extra_steps or [])]
+    return [*comparison.steps, *comparison.extra_steps]

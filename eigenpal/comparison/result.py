@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
 from eigenpal.engine.model import Model, model
+
+# A comparison of one kind is documented without the members of the other.
+_OF_WORKFLOWS: Final = frozenset({"steps", "extraSteps"})
+_OF_AGENTS: Final = frozenset({"jsonDifferences", "differences", "matchedFiles", "missingFiles", "extraFiles"})
 
 
 class DifferenceType(StrEnum):
@@ -77,7 +82,7 @@ class RunComparison(Model):
         steps: Workflow runs: the steps of the reference in their order.
         extra_steps: Workflow runs: steps that only the judged run has; they do not change the verdict.
         mode: Agent runs: compared with what the reference was `"expected"` to produce, or with what it did
-            (`"baseline"`).
+            (`"baseline"`). None for workflow runs.
         json_differences: Agent runs: where the outputs differ, lists as a whole.
         differences: Agent runs: where the outputs differ, lists by element, with both values.
         matched_files: Agent runs: expected files that are there.
@@ -90,14 +95,14 @@ class RunComparison(Model):
     status: Literal["pass", "fail"]
     run_id: str
     compared_with_run_id: str
-    steps: list[StepComparison] | None = None
-    extra_steps: list[StepComparison] | None = None
+    steps: list[StepComparison] = attrs.field(factory=list[StepComparison])
+    extra_steps: list[StepComparison] = attrs.field(factory=list[StepComparison])
     mode: Literal["expected", "baseline"] | None = None
-    json_differences: list[JsonDifference] | None = None
-    differences: list[ValueDifference] | None = None
-    matched_files: list[FileMatch] | None = None
-    missing_files: list[str] | None = None
-    extra_files: list[str] | None = None
+    json_differences: list[JsonDifference] = attrs.field(factory=list[JsonDifference])
+    differences: list[ValueDifference] = attrs.field(factory=list[ValueDifference])
+    matched_files: list[FileMatch] = attrs.field(factory=list[FileMatch])
+    missing_files: list[str] = attrs.field(factory=list[str])
+    extra_files: list[str] = attrs.field(factory=list[str])
 
     @property
     def passed(self) -> bool:
@@ -123,6 +128,11 @@ class RunComparison(Model):
         from eigenpal.comparison.rendering import as_html
 
         return as_html(self, limit)
+
+    def _as_sent(self) -> Mapping[str, Any]:
+        of_the_other_kind = _OF_AGENTS if self.mode is None else _OF_WORKFLOWS
+        members = super()._as_sent().items()
+        return {name: value for name, value in members if name not in of_the_other_kind}
 
     def _repr_html_(self) -> str:
         return self.to_html()

@@ -106,3 +106,10 @@ def test_a_comparison_survives_pickle() -> None:
     copy = pickle.loads(pickle.dumps(comparison))
     assert copy.to_dict() == comparison.to_dict()
     assert copy == comparison
+
+
+def test_a_comparison_has_the_members_of_its_own_kind_only() -> None:
+    comparison = compared(agent_run("r"), agent_run("o"))
+    assert "steps" not in comparison
+    assert comparison.steps == comparison.extra_steps == []
+    assert set(comparison.keys()) == set(comparison.to_dict())

@@ -12,7 +12,7 @@ from tests.comparison.runs import agent_run, compared, step, workflow_run
 
 
 def verdicts(reference: Run, run: Run, **options: Any) -> list[tuple[str, str]]:
-    return [(step.step_name, step.output_state) for step in compared(reference, run, **options).steps or []]
+    return [(step.step_name, step.output_state) for step in compared(reference, run, **options).steps]
 
 
 def test_the_result_is_the_documented_dict_and_the_differences() -> None:
@@ -87,7 +87,7 @@ def test_the_output_of_a_step_is_output_data_else_output(wire: dict[str, Any], v
 
 
 def test_a_null_output_of_a_step_differs_from_another() -> None:
-    (only,) = compared(workflow_run("r", step("a", None)), workflow_run("o", step("a", {"x": 1}))).steps or []
+    (only,) = compared(workflow_run("r", step("a", None)), workflow_run("o", step("a", {"x": 1}))).steps
     assert only.output_state == "diff"
     assert [(difference.path, difference.type) for difference in only.differences] == [("$", "changed")]
 
@@ -110,7 +110,7 @@ def test_a_step_that_the_judged_run_lacks_fails_it() -> None:
 def test_a_step_that_only_the_judged_run_has_is_listed_apart_and_fails_nothing() -> None:
     comparison = compared(workflow_run("r", step("a", 1)), workflow_run("o", step("a", 1), step("new", 2)))
     assert comparison.passed
-    assert [(extra.step_name, extra.reference_status) for extra in comparison.extra_steps or []] == [("new", "missing")]
+    assert [(extra.step_name, extra.reference_status) for extra in comparison.extra_steps] == [("new", "missing")]
 
 
 @pytest.mark.parametrize("chosen", ["c, a", ["a", "c"], ("c", "a"), ",a,,c,"])
@@ -119,7 +119,7 @@ def test_steps_can_be_chosen_by_name(chosen: Any) -> None:
     run = workflow_run("o", step("a", 1), step("b", "not looked at"), step("c", 3), step("d", 4))
     comparison = compared(reference, run, step=chosen)
     assert comparison.passed
-    assert [step.step_name for step in comparison.steps or []] == ["a", "c"]
+    assert [step.step_name for step in comparison.steps] == ["a", "c"]
     assert comparison.extra_steps == []
 
 
@@ -142,7 +142,7 @@ def test_of_a_retried_step_the_last_try_counts() -> None:
     retried = workflow_run("o", step("ask", None, "failure"), step("ask", {"answer": 1}))
     comparison = compared(reference, retried)
     assert comparison.passed
-    assert [extra.target_status for extra in comparison.extra_steps or []] == ["failure"]
+    assert [extra.target_status for extra in comparison.extra_steps] == ["failure"]
 
 
 def test_steps_of_a_loop_are_compared_one_by_one() -> None:
