@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -96,13 +97,26 @@ def _recording() -> Generator[Callable[[Any], RawResponse[Any]]]:
 
 
 def _recorded(method: Callable[..., Any]) -> Callable[..., Any]:
+    advice, silent = _deprecation(method)
+
     async def awaited(result: Awaitable[Any]) -> RawResponse[Any]:
         with _recording() as finished:
             return finished(await result)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if advice is not None:
+            warnings.warn(advice, DeprecationWarning, stacklevel=2)
         with _recording() as finished:
-            result = method(*args, **kwargs)
+            result = silent(*args, **kwargs)
             return awaited(result) if inspect.isawaitable(result) else finished(result)
 
     return call
+
+
+def _deprecation(method: Any) -> tuple[str | None, Callable[..., Any]]:
+    """Return what to use instead of a deprecated method, and the method without its own warning.
+
+    That one would show the line here that calls it, which is not the user's, and which Python hides by default.
+    """
+    advice: str | None = getattr(method, "__deprecated__", None)
+    return advice, method if advice is None else method.__func__.__wrapped__.__get__(method.__self__)

@@ -53,6 +53,28 @@ def assert_on_the_line_of_the_call(caught: pytest.WarningsRecorder, name: str) -
     assert str(warning.message).startswith(f"{name} writes no more")
 
 
+RAW_CALLS: dict[str, Callable[[Any], Any]] = {
+    "agents.put_file": lambda client: client.with_raw_response.agents.put_file("a", "README.md", content="a"),
+    "agents.upload_files": lambda client: client.with_raw_response.agents.upload_files("a", []),
+}
+
+
+@each_call
+async def test_the_raw_view_of_the_async_client_warns_once_on_the_line_of_the_call(name: str) -> None:
+    client, _ = scripted({"ok": True})
+    with pytest.warns(DeprecationWarning, match=name) as caught:
+        assert (await RAW_CALLS[name](client)).parse() == {"ok": True}
+    assert [(w.filename, w.lineno) for w in caught.list] == [(__file__, inspect.getsourcelines(RAW_CALLS[name])[1])]
+
+
+@each_call
+def test_the_raw_view_of_the_blocking_client_warns_once_on_the_line_of_the_call(name: str) -> None:
+    client, _ = blocking({"ok": True})
+    with client, pytest.warns(DeprecationWarning, match=name) as caught:
+        assert RAW_CALLS[name](client).parse() == {"ok": True}
+    assert [(w.filename, w.lineno) for w in caught.list] == [(__file__, inspect.getsourcelines(RAW_CALLS[name])[1])]
+
+
 @each_call
 async def test_a_refusal_is_a_conflict_that_says_why(name: str) -> None:
     client, _ = scripted(httpx.Response(409, json={"error": "the source is in Git"}))
