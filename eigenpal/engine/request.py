@@ -86,7 +86,13 @@ class Operation(Generic[T]):
         return "&".join(f"{quote(name, safe='[]')}={quote(text, safe='')}" for name, text in pairs)
 
     def fill_body(self, service: Service, members: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the body for Python-named members, on top of members that have their wire names already."""
+        """Return the body for Python-named members, on top of members that have their wire names already.
+
+        Raises:
+            EigenpalInputError: What should be a mapping of members is none.
+        """
+        if not isinstance(extra, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - what a user gave
+            raise EigenpalInputError(f"body must be a mapping of wire names to values, not {type(extra).__name__}")
         given = {
             service.wire_name(name): value
             for name, value in members.items()
