@@ -172,8 +172,8 @@ def _artifact(file: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(files: Any) -> list[dict[str, Any]]:
-    rows = (file if isinstance(file, dict) else {"name": file} for file in list_of(files))
-    return [{**row, "name": row.get("name") or row.get("filename") or ""} for row in map(object_of, rows)]
+    rows = (object_of(file) or {"name": file} for file in list_of(files))
+    return [{**row, "name": row.get("name") or row.get("filename") or ""} for row in rows]
 
 
 GENERATION_0_6: Final = Generation(
