@@ -16,9 +16,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from eigenpal.engine.bodies import Content, envelope_content, json_content
+from eigenpal.engine.bodies import Content, content_of
+from eigenpal.engine.calls import Body, Call, Envelope, Json
 from eigenpal.engine.unset import UNSET, Unset, without_unset
 from eigenpal.errors import EigenpalInputError
+from eigenpal.resources.operations import RUN
+from eigenpal.service import EIGENPAL
 from tests.spec.strategies import any_json
 
 FILE = {"content": b"%PDF-1.7", "filename": "a.pdf"}
@@ -44,17 +47,32 @@ async def parts(content: Content) -> list[tuple[str, str | None, bytes]]:
     return found
 
 
+async def content(body: Body | None) -> Content | None:
+    return await content_of(EIGENPAL, RUN, Call(body=body))
+
+
 async def envelope(input: dict[str, Any], **members: Any) -> Content:
-    return await envelope_content({"target": "workflows.a", "input": input, **members}, files_in="input")
+    made = await content(Envelope(members={"target": "workflows.a", **members}, arguments=input))
+    assert made is not None
+    return made
+
+
+def json_content(value: Any) -> Content:
+    made: Content = run_to_end(content(Json(value)))
+    return made
+
+
+def replayable(made: Content) -> bool:
+    return isinstance(made.body, bytes) or made.body.replayable
 
 
 @pytest.mark.parametrize("value", [None, {}, [], "text", 0, False, {"a": None}])
 def test_a_json_body_is_its_json(value: Any) -> None:
-    content = json_content(value)
-    assert content.media_type == "application/json"
-    assert isinstance(content.body, bytes)
-    assert json.loads(content.body) == value
-    assert content.replayable
+    made = json_content(value)
+    assert made.media_type == "application/json"
+    assert isinstance(made.body, bytes)
+    assert json.loads(made.body) == value
+    assert replayable(made)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +111,9 @@ def test_what_contains_itself_or_is_too_deep_is_refused() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(max_size=8), any_json, max_size=3))
 def test_any_input_of_plain_values_goes_as_json(input: dict[str, Any]) -> None:
-    content = run_to_end(envelope(input))
-    assert content.media_type == "application/json"
-    assert json.loads(content.body) == {"target": "workflows.a", "input": input}
+    made = run_to_end(envelope(input))
+    assert made.media_type == "application/json"
+    assert json.loads(made.body) == {"target": "workflows.a", "input": input}
 
 
 def run_to_end(coroutine: Any) -> Any:
@@ -109,21 +127,21 @@ def run_to_end(coroutine: Any) -> Any:
 
 @pytest.mark.anyio
 async def test_only_what_was_given_is_sent_and_null_is_given() -> None:
-    content = await envelope({"a": None}, overrides=UNSET, metadata=None)
-    assert json.loads(await sent(content)) == {"target": "workflows.a", "input": {"a": None}, "metadata": None}
+    made = await envelope({"a": None}, overrides=UNSET, metadata=None)
+    assert json.loads(await sent(made)) == {"target": "workflows.a", "input": {"a": None}, "metadata": None}
 
 
 @pytest.mark.anyio
 async def test_one_file_makes_it_multipart_and_the_other_values_stay_json() -> None:
-    content = await envelope(
+    made = await envelope(
         {"contract": FILE, "language": "en", "at": datetime(2026, 6, 14, tzinfo=UTC)}, metadata={"ä": 1}
     )
-    assert content.media_type.startswith("multipart/form-data; boundary=")
-    assert content.replayable
-    assert await parts(content) == [
+    assert made.media_type.startswith("multipart/form-data; boundary=")
+    assert replayable(made)
+    assert await parts(made) == [
         ("target", None, b"workflows.a"),
-        ("input", None, b'{"language":"en","at":"2026-06-14T00:00:00Z"}'),
         ("metadata", None, '{"ä":1}'.encode()),
+        ("input", None, b'{"language":"en","at":"2026-06-14T00:00:00Z"}'),
         ("files.contract", "a.pdf", b"%PDF-1.7"),
     ]
 
@@ -132,8 +150,8 @@ async def test_one_file_makes_it_multipart_and_the_other_values_stay_json() -> N
 async def test_the_files_of_a_list_are_parts_of_one_name_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "b.txt"
     path.write_bytes(b"second")
-    content = await envelope({"pages": [FILE, path], "empty": []})
-    assert await parts(content) == [
+    made = await envelope({"pages": [FILE, path], "empty": []})
+    assert await parts(made) == [
         ("target", None, b"workflows.a"),
         ("input", None, b'{"empty":[]}'),
         ("files.pages", "a.pdf", b"%PDF-1.7"),
@@ -143,9 +161,9 @@ async def test_the_files_of_a_list_are_parts_of_one_name_in_their_order(tmp_path
 
 @pytest.mark.anyio
 async def test_the_length_is_known_before_it_is_sent_and_right() -> None:
-    content = await envelope({"contract": FILE})
-    assert not isinstance(content.body, bytes)
-    assert content.body.length == len(await sent(content)) == len(await sent(content))
+    made = await envelope({"contract": FILE})
+    assert not isinstance(made.body, bytes)
+    assert made.body.length == len(await sent(made)) == len(await sent(made))
 
 
 @pytest.mark.anyio
@@ -156,8 +174,8 @@ async def test_d4_a_file_that_can_not_be_read_twice_makes_the_body_so() -> None:
 
     pipe = Pipe(b"once")
     pipe.name = "pipe.txt"
-    content = await envelope({"contract": pipe})
-    assert not content.replayable
+    made = await envelope({"contract": pipe})
+    assert not replayable(made)
 
 
 @pytest.mark.anyio
@@ -177,6 +195,16 @@ async def test_a_member_that_has_no_json_form_is_named(member: str, value: Any) 
 
 def test_a_body_is_not_shown() -> None:
     assert "secret" not in repr(json_content({"password": "secret"}))
+
+
+def test_a_call_without_a_body_has_none() -> None:
+    assert run_to_end(content(None)) is None
+
+
+def test_members_by_their_wire_names_lie_below_those_that_are_given_by_name() -> None:
+    call = Call(body={"file_name": "new", "absent": None, "unset": UNSET}, extra={"fileName": "old", "newMember": None})
+    made = run_to_end(content_of(EIGENPAL, RUN, call))
+    assert json.loads(made.body) == {"fileName": "new", "newMember": None}
 
 
 # ---------------------------------------------------------------------------------------------------- UNSET

@@ -22,7 +22,8 @@ from eigenpal.engine.codec import MAX_SHOWN_VALUE, Mismatch, dumps, structure
 from eigenpal.engine.unset import UNSET
 from eigenpal.models.executions import AgentRunExecution, RunExecution, RunKind, RunStatus, WorkflowRunExecution
 from eigenpal.models.runs import CancelledRun, Run, RunAccepted, RunsPage, RunTiming, RunUsage, StartedRun
-from eigenpal.models.workflows import Triggers, WorkflowsPage
+from eigenpal.models.triggers import Triggers
+from eigenpal.models.workflows import WorkflowsPage
 from tests.spec.strategies import any_json, examples
 
 ROW = {
@@ -249,9 +250,18 @@ def test_the_answer_to_a_start_is_a_receipt_or_the_run(example: str, kind: type[
     assert type(structure(StartedRun, examples()[example]["value"])) is kind
 
 
-def test_a_finished_run_without_its_members_is_a_mismatch_and_no_receipt() -> None:
-    with pytest.raises(Mismatch, match=r"^\$ should be an object with 'timing'"):
-        structure(StartedRun, {"id": "exec_1", "type": "workflow", "finished": True})
+def test_a_run_that_ended_and_has_no_members_of_a_run_is_a_receipt_with_its_result() -> None:
+    """So servers of the older generation answer; it can be waited for like any other receipt."""
+    started = structure(StartedRun, {"id": "exec_1", "type": "workflow", "finished": True, "output": {"total": 1}})
+    assert type(started) is RunAccepted
+    assert (started.finished, started.output) == (True, {"total": 1})
+
+
+def test_a_run_without_a_needed_member_is_a_mismatch_and_no_receipt() -> None:
+    with pytest.raises(Mismatch, match=r"^\$ should be an object with 'source'"):
+        structure(
+            StartedRun, {"id": "exec_1", "type": "workflow", "finished": True, "timing": {"createdAt": "2026-06-14"}}
+        )
 
 
 @pytest.mark.parametrize("value", [None, [], "exec_1", 5])

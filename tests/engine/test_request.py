@@ -22,7 +22,7 @@ from eigenpal.resources import operations
 from eigenpal.resources.operations import DOWNLOAD_ARTIFACT, GET_RUN, LIST_RUNS, RUN
 from eigenpal.service import EIGENPAL
 
-BRACKETS = attrs.evolve(EIGENPAL, sequences="brackets", query_name=str)
+BRACKETS = attrs.evolve(EIGENPAL, sequences="brackets", wire_name=str)
 
 # Also what a reader of addresses, a proxy or a file system may take for something else.
 nasty_text = st.text() | st.text(alphabet="./\\%2eEfF?#;@:&= \t\n\0é\u3000", max_size=12)
