@@ -19,12 +19,12 @@ from eigenpal.client import AsyncEigenpalClient
 from eigenpal.engine.options import (
     ClientOptions,
     EigenpalInsecureWarning,
-    Secret,
     checked_timeout,
     header_value,
     is_loopback,
     warn_unverified,
 )
+from eigenpal.engine.secret import Secret
 from eigenpal.errors import EigenpalInputError
 from eigenpal.service import EIGENPAL
 
