@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from eigenpal._version import __version__
 
 if TYPE_CHECKING:
+    from eigenpal.comparison.result import RunComparison
     from eigenpal.engine.files import FileInput
     from eigenpal.engine.model import Model
     from eigenpal.engine.options import EigenpalInsecureWarning
+    from eigenpal.engine.secret import Secret
     from eigenpal.engine.unset import UNSET
     from eigenpal.errors import (
         EigenpalAPIError,
@@ -36,25 +38,29 @@ if TYPE_CHECKING:
         EigenpalUsageError,
         EigenpalValidationError,
     )
+    from eigenpal.models.agents import Agent
     from eigenpal.models.executions import RunStatus
-    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem
+    from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunsPage
     from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
     from eigenpal.resources.starting import FileReference
     from eigenpal_sync._portal import BlockingIterator, EigenpalAsyncUsageWarning
     from eigenpal_sync.client import EigenpalClient
 
 _MODULES = {
+    "eigenpal.comparison.result": "RunComparison",
     "eigenpal.engine.files": "FileInput",
     "eigenpal.engine.model": "Model",
     "eigenpal.engine.options": "EigenpalInsecureWarning",
+    "eigenpal.engine.secret": "Secret",
     "eigenpal.engine.unset": "UNSET",
     "eigenpal.errors": """
         EigenpalAPIError EigenpalAuthError EigenpalConflictError EigenpalConnectionError EigenpalDecodeError
         EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
         EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
         EigenpalValidationError""",
+    "eigenpal.models.agents": "Agent",
     "eigenpal.models.executions": "RunStatus",
-    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem",
+    "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunsPage",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
     "eigenpal.resources.starting": "FileReference",
     "eigenpal_sync._portal": "BlockingIterator EigenpalAsyncUsageWarning",
@@ -63,6 +69,7 @@ _MODULES = {
 
 __all__ = [
     "UNSET",
+    "Agent",
     "BlockingIterator",
     "EigenpalAPIError",
     "EigenpalAsyncUsageWarning",
@@ -89,8 +96,11 @@ __all__ = [
     "Run",
     "RunAccepted",
     "RunArtifact",
+    "RunComparison",
     "RunListItem",
     "RunStatus",
+    "RunsPage",
+    "Secret",
     "Workflow",
     "WorkflowSummary",
     "WorkflowVersion",
