@@ -113,7 +113,7 @@ def methods(path: str, kind: type[Any]) -> Iterator[str]:
             continue
         function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
         if inspect.isfunction(function) and ours(function):
-            colour = "async " if inspect.iscoroutinefunction(function) else ""
+            colour = "async " if inspect.iscoroutinefunction(inspect.unwrap(function)) else ""
             yield f"{colour}{path}.{name}{signature(getattr(kind, name))}"
 
 
