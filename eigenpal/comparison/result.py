@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
@@ -90,7 +90,15 @@ class RunComparison(Model):
         extra_files: Agent runs: files that were not expected.
     """
 
-    repr_members = ("status", "run_id", "compared_with_run_id", "mode", "steps", "extra_steps", "json_differences")
+    repr_members: ClassVar[tuple[str, ...]] = (
+        "status",
+        "run_id",
+        "compared_with_run_id",
+        "mode",
+        "steps",
+        "extra_steps",
+        "json_differences",
+    )
 
     status: Literal["pass", "fail"]
     run_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from eigenpal.engine.model import Model, model
 from eigenpal.engine.paging import OffsetPage
@@ -49,7 +49,15 @@ class AgentStats(Model):
 class Agent(Model):
     """An agent. Sections asked for with `include` are further members: `agent["files"]`."""
 
-    repr_members = ("slug", "id", "name", "latest_version", "source_integrity", "api_enabled", "created_at")
+    repr_members: ClassVar[tuple[str, ...]] = (
+        "slug",
+        "id",
+        "name",
+        "latest_version",
+        "source_integrity",
+        "api_enabled",
+        "created_at",
+    )
 
     id: str
     slug: str
@@ -93,7 +101,7 @@ class CreatedAgent(Model):
 class UserProfile(Model):
     """The author of a release."""
 
-    repr_members = ("name", "email", "id")
+    repr_members: ClassVar[tuple[str, ...]] = ("name", "email", "id")
 
     id: str
     email: str | None = None
@@ -105,7 +113,14 @@ class UserProfile(Model):
 class AgentVersion(Model):
     """One release of an agent; `source_ref` is what to give as `version` to run it."""
 
-    repr_members = ("version", "source_ref", "latest", "created_at", "created_by_user", "notes")
+    repr_members: ClassVar[tuple[str, ...]] = (
+        "version",
+        "source_ref",
+        "latest",
+        "created_at",
+        "created_by_user",
+        "notes",
+    )
 
     version: str
     source_ref: str
@@ -150,7 +165,7 @@ class EmailReplyConfig(Model):
 class EmailAlias(Model):
     """An address that mail starts an agent by."""
 
-    repr_members = ("alias", "id", "status", "label", "allowlist")
+    repr_members: ClassVar[tuple[str, ...]] = ("alias", "id", "status", "label", "allowlist")
 
     id: str | None = None
     alias: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -99,7 +99,7 @@ class WorkflowRunExecution(RunExecution):
 class RunFile(Model):
     """A file known by its name only."""
 
-    repr_members = ("name",)
+    repr_members: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
 

@@ -50,7 +50,7 @@ class RunSourceGit(Model):
 class RunSource(Model):
     """What was run. `version_id` belongs to workflows; `slug`, `model` and `git` to agents."""
 
-    repr_members = ("slug", "name", "id")
+    repr_members: ClassVar[tuple[str, ...]] = ("slug", "name", "id")
 
     id: str
     name: str | None = None
@@ -65,7 +65,7 @@ class RunSource(Model):
 class RunActor(Model):
     """The user behind a trigger."""
 
-    repr_members = ("name", "email", "id")
+    repr_members: ClassVar[tuple[str, ...]] = ("name", "email", "id")
 
     id: str
     name: str | None = None
@@ -76,7 +76,7 @@ class RunActor(Model):
 class RunTrigger(Model):
     """How a run came about; `email` has the details of an inbound mail (any JSON)."""
 
-    repr_members = ("type", "by")
+    repr_members: ClassVar[tuple[str, ...]] = ("type", "by")
 
     type: str | None = None
     by: RunActor | None = None
@@ -97,7 +97,7 @@ class RunEvaluation(Model):
 class RunArtifact(Model):
     """A file that a run produced; `path` is what the download takes."""
 
-    repr_members = ("path", "size", "content_type", "step_name")
+    repr_members: ClassVar[tuple[str, ...]] = ("path", "size", "content_type", "step_name")
 
     name: str
     path: str
@@ -188,7 +188,7 @@ class Run(RunListItem):
         debug: Phases and trace id; with `expand="debug"`.
     """
 
-    repr_members = (*RunListItem.repr_members, "output", "files")
+    repr_members: ClassVar[tuple[str, ...]] = (*RunListItem.repr_members, "output", "files")
 
     output: dict[str, Any] | None = None
     files: list[RunArtifact] = attrs.field(factory=list[RunArtifact])
@@ -205,7 +205,7 @@ class RunAccepted(Model):
     the two it is; servers of generation 0.6 really fill them, when the run ended while they held the request.
     """
 
-    repr_members = ("id", "status", "type", "finished", "source", "error", "output", "files")
+    repr_members: ClassVar[tuple[str, ...]] = ("id", "status", "type", "finished", "source", "error", "output", "files")
 
     id: str
     type: RunKind | str
@@ -278,7 +278,7 @@ class RunCancellation(Model):
 class CancelledRun(Model):
     """Answer to a cancel request: the run in short, and what the request did."""
 
-    repr_members = ("id", "status", "cancellation.state", "type", "finished")
+    repr_members: ClassVar[tuple[str, ...]] = ("id", "status", "cancellation.state", "type", "finished")
 
     id: str
     type: RunKind | str

@@ -37,7 +37,7 @@ class WorkflowSummary(Model):
 class Workflow(WorkflowSummary):
     """One workflow with the YAML of its current version."""
 
-    repr_members = (*WorkflowSummary.repr_members, "yaml_content")
+    repr_members: ClassVar[tuple[str, ...]] = (*WorkflowSummary.repr_members, "yaml_content")
 
     yaml_content: str | None = None
 
@@ -46,7 +46,7 @@ class Workflow(WorkflowSummary):
 class WorkflowVersion(Model):
     """One released version of a workflow."""
 
-    repr_members = ("id", "version", "is_current", "created_at", "workflow_id")
+    repr_members: ClassVar[tuple[str, ...]] = ("id", "version", "is_current", "created_at", "workflow_id")
 
     id: str
     workflow_id: str
