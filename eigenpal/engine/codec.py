@@ -34,9 +34,8 @@ Hook = Callable[[Any, Any], Any]
 OBJECT: Any = dict
 LIST: Any = list
 
-MAX_SHOWN_VALUE = (
-    80  # characters of a bad value that an error shows: enough to recognise it, too few to leak a document
-)
+# Characters of a bad value that an error shows: enough to recognise it, too few to leak a document.
+MAX_SHOWN_VALUE = 80
 
 
 class Mismatch(Exception):
@@ -247,6 +246,7 @@ def _locate(kind: Any, value: Any, path: str) -> None:
         for key, entry in object_of(value).items():
             _locate(get_args(kind)[1], entry, f"{path}.{key}")
     elif _is_model(kind) and type(value) is OBJECT:
+        attrs.resolve_types(kind)  # the fast decoders may have failed before they came to this one
         for field in attrs.fields(kind):
             if field.init and (name := wire_name(field, kind)) in value:
                 _locate(field.type, value[name], f"{path}.{name}")
