@@ -31,9 +31,8 @@ logger: logging.Logger = logging.getLogger("eigenpal")
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 8.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 60.0  # beyond it the caller is told at once: it may have better things to do
-RETRY_AFTER_JITTER: Final = (
-    0.2  # later only, never earlier: clients that were turned away together must not return together
-)
+# Later only, never earlier: clients that were turned away together must not return together.
+RETRY_AFTER_JITTER: Final = 0.2
 
 BUDGET_TOKENS: Final = 500.0  # a hundred retries in a row; then only as fast as successes pay them back
 RETRY_COST: Final = 5.0

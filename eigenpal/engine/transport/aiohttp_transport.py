@@ -22,13 +22,12 @@ from yarl import URL
 
 from eigenpal.engine.transport.address import Origin, split_url
 from eigenpal.engine.transport.descriptors import forget_transport, is_readable
-from eigenpal.engine.transport.framing import counted_chunks, pieces, response_headers
+from eigenpal.engine.transport.framing import IDLE_SECONDS, counted_chunks, pieces, response_headers
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
 from eigenpal.engine.transport.tls import shared_context, tls_failure
 
-IDLE_SECONDS = 15.0  # the same as for lanes
 SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer
 MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")

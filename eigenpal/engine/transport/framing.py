@@ -1,4 +1,4 @@
-"""What every transport does alike with a message: counting body bytes, and reading the header block.
+"""What every transport does alike: counting body bytes, reading the header block, how long to keep a connection.
 
 Nothing here touches the network.
 """
@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})  # these say Content-Length: 0 when they have no body
+IDLE_SECONDS = 15.0  # shorter than the keep-alive of usual servers and balancers, so that it is us who close
 PIECE_BYTES = 256 * 1024  # larger bodies are cut, so that each write has its own timeout and others get their turn
 
 

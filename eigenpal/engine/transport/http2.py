@@ -13,8 +13,9 @@ import anyio
 
 from eigenpal.engine.transport.address import split_url
 from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream
+from eigenpal.engine.transport.framing import IDLE_SECONDS
 from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
-from eigenpal.engine.transport.lanes import CLOSING_SECONDS, IDLE_SECONDS, httpx_transport
+from eigenpal.engine.transport.lanes import CLOSING_SECONDS, httpx_transport
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Request
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap

@@ -17,6 +17,7 @@ import anyio
 
 from eigenpal.engine.transport.address import Origin, split_url
 from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream, is_readable
+from eigenpal.engine.transport.framing import IDLE_SECONDS
 from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Request
@@ -24,7 +25,6 @@ from eigenpal.engine.transport.proxies import Proxy, ProxyMap
 from eigenpal.engine.transport.tls import shared_context
 from eigenpal.errors import EigenpalUsageError
 
-IDLE_SECONDS = 15.0  # shorter than the keep-alive of usual servers and balancers, so that it is us who close
 CLOSING_SECONDS = 2.0  # closing waits for nothing but a turn of the loop
 
 
