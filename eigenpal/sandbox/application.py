@@ -1,6 +1,6 @@
-"""The ASGI application: request ids, recording, faults, keys, size limits, dispatch, and errors as envelopes.
+"""The ASGI application: request ids, recording, faults, size limits, and which API a request is for.
 
-One thin layer: what a request costs here, every poll pays. What an operation does is not known here.
+One thin layer: what a request costs here, every poll pays. What an API does is not known here.
 """
 
 from __future__ import annotations
@@ -9,19 +9,18 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from eigenpal.sandbox.call import Call, Services, Tenant, json_answer
+from eigenpal.sandbox.api import Api
 from eigenpal.sandbox.faults import Faults, play
 from eigenpal.sandbox.multipart import too_large
-from eigenpal.sandbox.problems import Problem, envelope
+from eigenpal.sandbox.problems import Problem
 from eigenpal.sandbox.recording import RecordedRequest, Recorder
-from eigenpal.sandbox.routing import Router
 
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 
@@ -30,9 +29,9 @@ class Application:
     """The server as an ASGI application.
 
     Args:
-        router: Finds the operation of a request.
-        services: Shared by the operations.
-        tenant_of: Returns the tenant of an API key, None for an unknown key.
+        main: The API that answers unless a prefix says otherwise.
+        apis: The others, by the first segment of their paths.
+        stopping: Whether the server is about to end.
         faults: Planned faults.
         recorder: Keeps the requests.
         max_body_bytes: Larger request bodies are refused with 413.
@@ -41,16 +40,16 @@ class Application:
     def __init__(
         self,
         *,
-        router: Router,
-        services: Services,
-        tenant_of: Callable[[str], Tenant | None],
+        main: Api,
+        apis: Mapping[str, Api],
+        stopping: Callable[[], bool],
         faults: Faults,
         recorder: Recorder,
         max_body_bytes: int,
     ) -> None:
-        self._router = router
-        self._services = services
-        self._tenant_of = tenant_of
+        self._main = main
+        self._apis = apis
+        self._stopping = stopping
         self._faults = faults
         self._recorder = recorder
         self._max_body_bytes = max_body_bytes
@@ -98,43 +97,31 @@ class Application:
         except ClientDisconnect:
             logger.debug("%r: the client went away", record)
         except asyncio.CancelledError:
-            if not self._services.stopping():
+            if not self._stopping():
                 raise
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        request: Request[Any] = Request(scope, receive)
+        api = self._apis.get(scope["path"].lstrip("/").partition("/")[0], self._main)
         try:
-            response = await self._answer(scope, receive)
+            self._check_length(request)
+            response = await api.answer(request)
         except Problem as problem:
-            response = _refusal(problem, request_id)
+            response = _refusal(api, problem, request_id)
         except ClientDisconnect:
             raise
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            response = _refusal(Problem(500, "The sandbox failed; its log has the traceback."), request_id)
+            response = _refusal(api, Problem(500, "The sandbox failed; its log has the traceback."), request_id)
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        request: Request[Any] = Request(scope, receive)
-        tenant = self._authenticate(request)
-        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-        route, path = self._router.find(scope["method"], raw_path.partition(b"?")[0].decode("ascii", "replace"))
+    def _check_length(self, request: Request[Any]) -> None:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
-        return await route.operation(Call(request, path, tenant, self._services))
-
-    def _authenticate(self, request: Request[Any]) -> Tenant:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        tenant = self._tenant_of(key.strip()) if scheme.lower() == "bearer" else None
-        if tenant is None:
-            missing = "An API key is required." if not key else "The API key is not valid."
-            hint = "Send the header Authorization: Bearer <api key>."
-            raise Problem(401, missing, hint=hint, headers={"www-authenticate": "Bearer"})
-        return tenant
 
 
-def _refusal(problem: Problem, request_id: str) -> Response:
-    response = json_answer(envelope(problem, request_id), problem.status)
-    for name, value in problem.headers.items():
-        response.headers[name] = value
+def _refusal(api: Api, problem: Problem, request_id: str) -> Response:
+    response = api.refuse(problem, request_id)
+    response.headers.update(problem.headers)
     return response

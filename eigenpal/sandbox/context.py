@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 
 from eigenpal.sandbox.blobs import BlobFolder, read_pieces
+from eigenpal.sandbox.calling import Stopped
 from eigenpal.sandbox.clock import Clock, milliseconds
 from eigenpal.sandbox.grammar import safe_path
 from eigenpal.sandbox.ids import IdSource
@@ -343,7 +344,7 @@ class RunContext:
 
 def describe(error: BaseException) -> str:
     """Return the text of an exception, with its type unless the author chose the text."""
-    if isinstance(error, RunFailed):
+    if isinstance(error, (RunFailed, Stopped)):
         return str(error)
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 

@@ -1,24 +1,22 @@
 """Runs runs: takes them from created to an end, along the table of states. Lives in the event loop of the server.
 
-Async functions run in the loop; others in a daemon thread each, so that one that never returns can't keep the
-process alive. What a function raises ends its run, never the server.
+What a function raises ends its run, never the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import json
 import logging
-import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.calling import FunctionCall
 from eigenpal.sandbox.clock import Clock, milliseconds
 from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
 from eigenpal.sandbox.ids import IdSource
@@ -42,8 +40,7 @@ class _Flight:
     release: Release
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    call: asyncio.Task[Any] | None = None
-    thread: threading.Thread | None = None
+    call: FunctionCall | None = None
 
 
 class Executor:
@@ -135,7 +132,7 @@ class Executor:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=PATIENCE_SECONDS)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for thread in [flight.thread for flight in flights if flight.thread is not None]:
+        for thread in [flight.call.thread for flight in flights if flight.call and flight.call.thread]:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._store.fail_interrupted(self._now())
 
@@ -186,47 +183,11 @@ class Executor:
         flight.context.checkpoint()
 
     async def _call(self, flight: _Flight) -> Any:
-        function, context = flight.release.function, flight.context
-        called: Callable[[], object] = lambda: function(context)  # noqa: E731 - shared by both ways to call it
-        result = called() if flight.release.is_async else await self._in_thread(flight, called)
-        if not isinstance(result, Awaitable):
-            return result
-        # A task of its own: cancelling the run must not cancel what comes after the function.
-        flight.call = asyncio.ensure_future(_await(cast("Awaitable[object]", result)))
-        try:
-            return await flight.call
-        finally:
-            flight.call.cancel()
-
-    async def _in_thread(self, flight: _Flight, call: Callable[[], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        variables = contextvars.copy_context()
-
-        def settle(result: Any, error: BaseException | None) -> None:
-            if answer.cancelled():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)
-
-        def work() -> None:
-            result, error = None, None
-            try:
-                result = variables.run(call)
-            except BaseException as raised:  # noqa: BLE001 - all of it travels to the loop
-                # A future refuses StopIteration, and would treat these as its own.
-                wrapped = isinstance(raised, (StopIteration, asyncio.CancelledError, SystemExit, KeyboardInterrupt))
-                error = RunFailed(describe(raised)) if wrapped else raised
-            try:
-                loop.call_soon_threadsafe(settle, result, error)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                logger.debug("A workflow function outlived its server")
-
-        flight.thread = threading.Thread(target=work, name=f"eigenpal-sandbox {flight.context.run_id}", daemon=True)
-        flight.thread.start()
-        return await answer
+        release, context = flight.release, flight.context
+        flight.call = FunctionCall(
+            lambda: release.function(context), in_loop=release.is_async, name=f"eigenpal-sandbox {context.run_id}"
+        )
+        return await flight.call.result()
 
     def _finalize(self, run_id: str, flight: _Flight) -> None:
         """Write the root files that every agent run has."""
@@ -273,13 +234,6 @@ class Executor:
 
     def _now(self) -> int:
         return milliseconds(self._clock())
-
-
-async def _await(awaitable: Awaitable[object]) -> object:
-    try:
-        return await awaitable
-    except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
-        raise RunFailed(describe(error)) from error
 
 
 def _output(value: object) -> str | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from eigenpal.sandbox.api import EigenpalApi, Emulator, Resources
 from eigenpal.sandbox.application import Application
 from eigenpal.sandbox.blobs import BlobFolder
 from eigenpal.sandbox.call import Services, Tenant
 from eigenpal.sandbox.clock import Clock, milliseconds
+from eigenpal.sandbox.database import Database
 from eigenpal.sandbox.executor import Executor
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.ids import IdSource
@@ -27,6 +29,7 @@ class Settings:
     """What a sandbox keeps while its server stops and starts again."""
 
     registry: Registry
+    emulators: Sequence[Emulator]
     tenant_of: Callable[[str], Tenant | None]
     faults: Faults
     recorder: Recorder
@@ -53,6 +56,7 @@ class Hosting:
         self._settings = settings
         self._folder = folder
         self._stopping = False
+        self._database: Database | None = None
         self._store: Store | None = None
         self._executor: Executor | None = None
 
@@ -72,7 +76,8 @@ class Hosting:
         settings = self._settings
         self._folder.mkdir(parents=True, exist_ok=True)
         blobs = BlobFolder(self._folder / "blobs")
-        store = self._store = Store(self._folder / "sandbox.sqlite3")
+        database = self._database = Database(self._folder / "sandbox.sqlite3")
+        store = self._store = Store(database)
         store.fail_interrupted(settings.now())
         blobs.keep_only(store.blobs())
         settings.registry.date(lambda release_id: store.first_seen(release_id, settings.now()))
@@ -93,10 +98,20 @@ class Hosting:
             clock=settings.clock,
             stopping=lambda: self._stopping,
         )
+        resources = Resources(
+            database=database,
+            blobs=blobs,
+            ids=settings.ids,
+            clock=settings.clock,
+            latency=settings.latency,
+            stopping=lambda: self._stopping,
+        )
         return Application(
-            router=Router({"/api/v1": GENERATION_07}),
-            services=services,
-            tenant_of=settings.tenant_of,
+            main=EigenpalApi(
+                router=Router({"/api/v1": GENERATION_07}), services=services, tenant_of=settings.tenant_of
+            ),
+            apis={emulator.prefix: await emulator.open(resources) for emulator in settings.emulators},
+            stopping=lambda: self._stopping,
             faults=settings.faults,
             recorder=settings.recorder,
             max_body_bytes=settings.max_body_bytes,
@@ -107,9 +122,11 @@ class Hosting:
         self._stopping = True
         if self._executor is not None:
             await self._executor.stop()
+        for emulator in self._settings.emulators:
+            await emulator.end_work()
 
     async def close(self) -> None:
-        """Close the store."""
+        """Close the database."""
         self._settings.registry.date(lambda _: self._settings.now())
-        if self._store is not None:
-            self._store.close()
+        if self._database is not None:
+            self._database.close()

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from eigenpal.sandbox.calling import is_async
 from eigenpal.sandbox.context import RunContext
 from eigenpal.sandbox.grammar import in_range, is_slug, release_of, slug_key
 from eigenpal.sandbox.ids import derived_id
@@ -43,9 +44,7 @@ class Release:
     @property
     def is_async(self) -> bool:
         """True when the function runs in the event loop of the server."""
-        return inspect.iscoroutinefunction(self.function) or inspect.iscoroutinefunction(
-            getattr(self.function, "__call__", None)  # noqa: B004 - asks for the method of a callable object
-        )
+        return is_async(self.function)
 
 
 @dataclass(slots=True)

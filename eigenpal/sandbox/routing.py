@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import unquote
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from eigenpal.sandbox.call import Call
 from eigenpal.sandbox.problems import Problem, not_found
 
 Operation: TypeAlias = Callable[[Call], Awaitable[Response]]
+Handler = TypeVar("Handler")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(Generic[Handler]):
     """One operation of the API.
 
     Attributes:
@@ -31,34 +33,34 @@ class Route:
 
     method: str
     path: str
-    operation: Operation
+    operation: Handler
     name: str
 
 
-class _Node:
+class _Node(Generic[Handler]):
     """A place in the tree of paths."""
 
     def __init__(self) -> None:
-        self.literals: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.rest: _Node | None = None
-        self.routes: dict[str, tuple[Route, Sequence[str]]] = {}
+        self.literals: dict[str, _Node[Handler]] = {}
+        self.parameter: _Node[Handler] | None = None
+        self.rest: _Node[Handler] | None = None
+        self.routes: dict[str, tuple[Route[Handler], Sequence[str]]] = {}
 
 
-class Router:
+class Router(Generic[Handler]):
     """Finds the operation of a request.
 
     Args:
         generations: Routes by path prefix, such as `/api/v1`.
     """
 
-    def __init__(self, generations: Mapping[str, Sequence[Route]]) -> None:
-        self._root = _Node()
+    def __init__(self, generations: Mapping[str, Sequence[Route[Handler]]]) -> None:
+        self._root: _Node[Handler] = _Node()
         for prefix, routes in generations.items():
             for route in routes:
                 self._add(prefix, route)
 
-    def _add(self, prefix: str, route: Route) -> None:
+    def _add(self, prefix: str, route: Route[Handler]) -> None:
         node = self._root
         names: list[str] = []
         for segment in (prefix + route.path).strip("/").split("/"):
@@ -72,7 +74,13 @@ class Router:
                 node = node.literals.setdefault(segment, _Node())
         node.routes[route.method] = (route, names)
 
-    def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
+    def find_for(self, request: Request[Any]) -> tuple[Route[Handler], dict[str, str]]:
+        """Return the route of a request and the values of its path; raises as `find` does."""
+        scope = request.scope
+        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        return self.find(scope["method"], raw_path.partition(b"?")[0].decode("ascii", "replace"))
+
+    def find(self, method: str, raw_path: str) -> tuple[Route[Handler], dict[str, str]]:
         """Return the route of a request and the values of its path.
 
         Args:

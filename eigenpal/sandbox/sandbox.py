@@ -78,6 +78,7 @@ class Sandbox:
         self._tenants: dict[str, Tenant] = {}
         self._settings = Settings(
             registry=self._registry,
+            emulators=(),
             tenant_of=self._tenants.get,
             faults=self.faults,
             recorder=self.requests,

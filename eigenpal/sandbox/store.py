@@ -1,19 +1,16 @@
-"""The state of the sandbox in one SQLite file: runs, files, steps, trace events. The only module that speaks SQL.
+"""What the sandbox keeps of runs: their state, files, steps and trace events. All their SQL is here.
 
-One connection and one lock: every call takes well under a millisecond, and may come from any thread. Bytes of files
-live in the blob folder, not here.
+Bytes of files live in the blob folder.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from eigenpal.sandbox.database import Database, columns, marks
 from eigenpal.sandbox.rows import FileRow, RunRow, StepRow
 from eigenpal.sandbox.states import TERMINAL, Event, Status, after
 
@@ -48,14 +45,7 @@ CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, created_at INTEGER NOT
 
 INTERRUPTED = "The sandbox stopped while this run was in flight; start it again."
 
-Row = TypeVar("Row", RunRow, FileRow, StepRow)
-
-
-def _columns(kind: type[RunRow | FileRow | StepRow]) -> str:
-    return ", ".join(field.name for field in fields(kind))
-
-
-_RUN_COLUMNS, _FILE_COLUMNS, _STEP_COLUMNS = _columns(RunRow), _columns(FileRow), _columns(StepRow)
+_RUN_COLUMNS, _FILE_COLUMNS, _STEP_COLUMNS = columns(RunRow), columns(FileRow), columns(StepRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ class RunFilter:
             dotted = self.source.replace("/", ".")
             yield "(source_id = ? OR replace(source_name, '/', '.') = ?)", [self.source, dotted]
         if self.statuses:
-            yield f"status IN ({_marks(self.statuses)})", list(self.statuses)
+            yield f"status IN ({marks(self.statuses)})", list(self.statuses)
         if self.without_user:
             yield "user_id IS NULL", []
         if self.example_id_contains is not None:
@@ -109,55 +99,25 @@ class RunFilter:
         if self.completed_before is not None:
             yield "completed_at < ?", [self.completed_before]
         if self.ids is not None:
-            yield f"id IN ({_marks(self.ids)})", list(self.ids)
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
+            yield f"id IN ({marks(self.ids)})", list(self.ids)
 
 
 class Store:
-    """The database of one sandbox.
+    """The runs of one sandbox.
 
     Args:
-        path: The SQLite file; made when it isn't there.
+        database: Where they are kept.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        # NORMAL: a killed process loses nothing, only a power cut may cost the last writes; fine for a sandbox.
-        try:
-            self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file; safe to call twice."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, kind: type[Row], sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._lock:
-            return [kind(*row) for row in self._connection.execute(sql, values)]
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(_SCHEMA)
 
     # Runs
 
     def add_run(self, run: RunRow, files: Iterable[FileRow] = ()) -> None:
         """Keep a new run with its input files; its `sequence` is chosen here."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             values = (None, *astuple(run)[1:])
             connection.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
             for file in files:
@@ -166,8 +126,7 @@ class Store:
     def run(self, run_id: str, tenant: str | None = None) -> RunRow | None:
         """Return a run, None when there is none or it belongs to another tenant."""
         sql = f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?"
-        with self._lock:
-            row = self._connection.execute(sql, (run_id,)).fetchone()
+        row = self._database.fetch_one(sql, (run_id,))
         if row is None or (tenant is not None and row[2] != tenant):
             return None
         return _run(row)
@@ -196,8 +155,7 @@ class Store:
             f"SELECT {_RUN_COLUMNS} FROM runs WHERE {' AND '.join(where)} "
             "ORDER BY created_at DESC, sequence DESC LIMIT ? OFFSET ?"
         )
-        with self._lock:
-            return [_run(row) for row in self._connection.execute(sql, [*bound, limit, offset])]
+        return [_run(row) for row in self._database.fetch(sql, [*bound, limit, offset])]
 
     def advance(self, run_id: str, event: Event, now: int, **changes: Any) -> Status:
         """Move a run along the table of states, and keep what changes with it.
@@ -214,7 +172,7 @@ class Store:
         Raises:
             InvalidTransition: The table has no such step, for example because the run was cancelled meanwhile.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             (text,) = connection.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
             status = after(Status(text), event)
             changes["status"] = status.value
@@ -227,14 +185,13 @@ class Store:
 
     def update_run(self, run_id: str, **changes: Any) -> None:
         """Set columns of a run that have no part in its state."""
-        with self._lock:
-            self._update(self._connection, run_id, changes)
+        with self._database.transaction() as connection:
+            self._update(connection, run_id, changes)
 
     def request_cancel(self, run_id: str, now: int) -> None:
         """Note when the cancellation of a run was first asked for."""
-        with self._lock:
-            sql = "UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?"
-            self._connection.execute(sql, (now, run_id))
+        sql = "UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?"
+        self._database.execute(sql, (now, run_id))
 
     @staticmethod
     def _update(connection: sqlite3.Connection, run_id: str, changes: dict[str, Any]) -> None:
@@ -244,16 +201,15 @@ class Store:
     def fail_interrupted(self, now: int) -> None:
         """Fail every run that was in flight when the sandbox last stopped."""
         ended = [status.value for status in TERMINAL]
-        with self._lock:
-            sql = f"SELECT id FROM runs WHERE status NOT IN ({_marks(ended)})"
-            for (run_id,) in self._connection.execute(sql, ended).fetchall():
+        with self._database.transaction():
+            for (run_id,) in self._database.fetch(f"SELECT id FROM runs WHERE status NOT IN ({marks(ended)})", ended):
                 self.interrupt(run_id, now)
 
     def interrupt(self, run_id: str, now: int) -> None:
         """Fail a run because the sandbox stops."""
-        with self._lock:
+        with self._database.transaction() as connection:
             self.advance(run_id, Event.FAIL, now, error=INTERRUPTED)
-            self._connection.execute(
+            connection.execute(
                 "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
                 "WHERE run_id = ? AND completed_at IS NULL",
                 (INTERRUPTED, now, run_id),
@@ -267,7 +223,7 @@ class Store:
         Returns:
             The blob that nothing refers to any longer, to be deleted; usually None.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return self._put_file(connection, file)
 
     @staticmethod
@@ -275,7 +231,7 @@ class Store:
         key = (file.run_id, file.path)
         replaced = connection.execute("SELECT blob FROM files WHERE run_id = ? AND path = ?", key).fetchone()
         values = astuple(file)
-        connection.execute(f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_marks(values)})", values)
+        connection.execute(f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({marks(values)})", values)
         if replaced is None or connection.execute("SELECT 1 FROM files WHERE blob = ?", replaced).fetchone():
             return None
         blob: str = replaced[0]
@@ -283,56 +239,55 @@ class Store:
 
     def files(self, run_id: str) -> list[FileRow]:
         """Return the files of a run in the order in which they were written."""
-        return self._rows(FileRow, f"SELECT {_FILE_COLUMNS} FROM files WHERE run_id = ? ORDER BY rowid", (run_id,))
+        return self._database.rows(
+            FileRow, f"SELECT {_FILE_COLUMNS} FROM files WHERE run_id = ? ORDER BY rowid", (run_id,)
+        )
 
     def file_at(self, run_id: str, path: str) -> FileRow | None:
         """Return the file of a run at an artifact path."""
         sql = f"SELECT {_FILE_COLUMNS} FROM files WHERE run_id = ? AND path = ?"
-        return next(iter(self._rows(FileRow, sql, (run_id, path))), None)
+        return next(iter(self._database.rows(FileRow, sql, (run_id, path))), None)
 
     def file(self, file_id: str, tenant: str) -> FileRow | None:
         """Return a file by its id, None when it belongs to another tenant."""
-        columns = ", ".join(f"files.{column}" for column in _FILE_COLUMNS.split(", "))
-        sql = f"SELECT {columns} FROM files JOIN runs ON runs.id = run_id WHERE files.id = ? AND tenant = ?"
-        return next(iter(self._rows(FileRow, sql, (file_id, tenant))), None)
+        qualified = ", ".join(f"files.{column}" for column in _FILE_COLUMNS.split(", "))
+        sql = f"SELECT {qualified} FROM files JOIN runs ON runs.id = run_id WHERE files.id = ? AND tenant = ?"
+        return next(iter(self._database.rows(FileRow, sql, (file_id, tenant))), None)
 
     def blobs(self) -> set[str]:
         """Return the names of all blobs that a file refers to."""
-        with self._lock:
-            return {blob for (blob,) in self._connection.execute("SELECT blob FROM files")}
+        return {blob for (blob,) in self._database.fetch("SELECT blob FROM files")}
 
     # Steps and trace
 
     def put_step(self, step: StepRow) -> None:
         """Keep a step, in place of an earlier state of it."""
         values = astuple(step)
-        with self._lock:
-            sql = f"INSERT OR REPLACE INTO steps ({_STEP_COLUMNS}) VALUES ({_marks(values)})"
-            self._connection.execute(sql, values)
+        self._database.execute(f"INSERT OR REPLACE INTO steps ({_STEP_COLUMNS}) VALUES ({marks(values)})", values)
 
     def steps(self, run_id: str) -> list[StepRow]:
         """Return the steps of a run in the order in which they began."""
-        return self._rows(StepRow, f"SELECT {_STEP_COLUMNS} FROM steps WHERE run_id = ? ORDER BY position", (run_id,))
+        return self._database.rows(
+            StepRow, f"SELECT {_STEP_COLUMNS} FROM steps WHERE run_id = ? ORDER BY position", (run_id,)
+        )
 
     def add_trace_event(self, run_id: str, event: str) -> None:
         """Keep one trace event, given as JSON text."""
-        with self._lock:
-            self._connection.execute("INSERT INTO trace (run_id, event) VALUES (?, ?)", (run_id, event))
+        self._database.execute("INSERT INTO trace (run_id, event) VALUES (?, ?)", (run_id, event))
 
     def trace_events(self, run_id: str) -> list[str]:
         """Return the trace events of a run as JSON texts, oldest first."""
-        with self._lock:
-            sql = "SELECT event FROM trace WHERE run_id = ? ORDER BY number"
-            return [event for (event,) in self._connection.execute(sql, (run_id,))]
+        sql = "SELECT event FROM trace WHERE run_id = ? ORDER BY number"
+        return [event for (event,) in self._database.fetch(sql, (run_id,))]
 
     # Automations
 
     def first_seen(self, release_id: str, now: int) -> int:
         """Return when an automation or a version of one was first registered with this data folder."""
-        with self._lock:
-            self._connection.execute("INSERT OR IGNORE INTO releases VALUES (?, ?)", (release_id, now))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO releases VALUES (?, ?)", (release_id, now))
             sql = "SELECT created_at FROM releases WHERE id = ?"
-            created_at: int = self._connection.execute(sql, (release_id,)).fetchone()[0]
+            created_at: int = connection.execute(sql, (release_id,)).fetchone()[0]
             return created_at
 
 

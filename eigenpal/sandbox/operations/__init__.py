@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eigenpal.sandbox.operations import artifacts, run_list, runs, workflows
-from eigenpal.sandbox.routing import Route
+from eigenpal.sandbox.routing import Operation, Route
 
-GENERATION_07: Sequence[Route] = (
+GENERATION_07: Sequence[Route[Operation]] = (
     Route("POST", "/runs", runs.start, "run"),
     Route("GET", "/runs", run_list.list_runs, "runs.list"),
     Route("GET", "/runs/{id}", runs.get, "runs.get"),
