@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 
 from eigenpal.engine.model import Model, discriminate, model
-from eigenpal.models.executions import AnyExecution, RunFile, RunKind, RunStatus
+from eigenpal.models.executions import TERMINAL_STATUSES, AnyExecution, RunFile, RunKind, RunStatus
 
 
 class CancellationState(StrEnum):
@@ -174,6 +174,21 @@ class RunListItem(Model):
         """Where the run is in its life."""
         return self.execution.status
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run is over, whichever way it ended."""
+        return self.finished or self.status in TERMINAL_STATUSES
+
+    @property
+    def needs_human(self) -> bool:
+        """Whether the run stands still until someone decides."""
+        return self.status == RunStatus.WAITING
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run is completed."""
+        return self.status == RunStatus.COMPLETED
+
 
 @model
 class Run(RunListItem):
@@ -195,6 +210,11 @@ class Run(RunListItem):
     input: RunInput | None = None
     usage: RunUsage | None = None
     debug: RunDebug | None = None
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The result: the same as `output`, under the name that all services have it by."""
+        return self.output
 
 
 @model
