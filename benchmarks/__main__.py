@@ -19,6 +19,7 @@ from benchmarks.decoding import decoding
 from benchmarks.environments import CURRENT, SAME_GENERATION, shortcomings
 from benchmarks.files import files
 from benchmarks.importing import importing
+from benchmarks.sandbox import sandbox
 from benchmarks.table import Row, as_markdown, as_text, machine
 
 MEASURES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -29,6 +30,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row]]] = {
     "decode": decoding,
     "import": importing,
     "files": files,
+    "sandbox": sandbox,
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

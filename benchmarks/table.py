@@ -77,6 +77,14 @@ def within(measure: str, unit: str, ours: Sequence[float], most: float) -> Row:
     return Row(measure, f"{_shown(typical)} {unit}", limit, typical / most, min(ratios), max(ratios), Target("<=", 1))
 
 
+def at_least(measure: str, unit: str, ours: Sequence[float], least: float) -> Row:
+    """Compare with a fixed figure that is to be reached."""
+    ratios = [mine / least for mine in ours]
+    typical = statistics.median(ours)
+    wanted = f"{least:,g} {unit} wanted"
+    return Row(measure, f"{_shown(typical)} {unit}", wanted, typical / least, min(ratios), max(ratios), Target(">=", 1))
+
+
 def _shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
