@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.rounds import Figures, answer
@@ -54,9 +55,9 @@ class _Connection(asyncio.Protocol):
         self._received = self._received[end:]
         self._next()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
-            self._done.set_exception(error or ConnectionResetError("the sandbox closed the connection"))
+            self._done.set_exception(exc or ConnectionResetError("the sandbox closed the connection"))
 
     def _next(self) -> None:
         request = next(self._requests, None)
@@ -77,7 +78,7 @@ async def exchange(port: int, requests: Sequence[bytes], *, keep: bool = False) 
     parts = [requests[number::CONNECTIONS] for number in range(min(CONNECTIONS, len(requests)))]
     ends: list[asyncio.Future[list[bytes]]] = [loop.create_future() for _ in parts]
     for part, end in zip(parts, ends, strict=True):
-        await loop.create_connection(lambda part=part, end=end: _Connection(part, end, keep=keep), "127.0.0.1", port)
+        await loop.create_connection(partial(_Connection, part, end, keep=keep), "127.0.0.1", port)
     return [body for bodies in await asyncio.gather(*ends) for body in bodies]
 
 
