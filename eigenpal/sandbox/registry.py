@@ -9,20 +9,17 @@ import hashlib
 import inspect
 import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from eigenpal.sandbox.calling import is_async
-from eigenpal.sandbox.context import RunContext
-from eigenpal.sandbox.grammar import in_range, is_slug, release_of, slug_key
+from eigenpal.sandbox.defining import Admission, Definition, RunFunction
+from eigenpal.sandbox.grammar import in_range, release_of, slug_key
 from eigenpal.sandbox.ids import derived_id
 from eigenpal.sandbox.problems import Problem, not_found
 from eigenpal.sandbox.rows import Kind
 from eigenpal.sandbox.yaml_text import to_yaml
-
-RunFunction: TypeAlias = Callable[[RunContext], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
-Admission: TypeAlias = Callable[[Mapping[str, Any]], str | None]
 
 _ID_PREFIXES: Mapping[Kind, tuple[str, str]] = {"workflow": ("wf", "wfh"), "agent": ("awf", "awfv")}
 
@@ -106,74 +103,72 @@ class Registry:
         self._first_seen = first_seen
         self._lock = threading.Lock()
         self._automations: dict[tuple[Kind, str], Automation] = {}
+        self._definitions: dict[str, dict[tuple[Kind, str, str], Definition]] = {}  # by where they came from
 
-    def register(
-        self,
-        kind: Kind,
-        slug: str,
-        function: RunFunction,
-        *,
-        version: str,
-        name: str | None = None,
-        description: str | None = None,
-        model: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        steps: Sequence[str] = (),
-        block: bool = False,
-        folder_id: str | None = None,
-        api_enabled: bool = True,
-        admit: Admission | None = None,
-    ) -> None:
-        """Add a workflow or agent, or a version of one; the same slug and version again replaces it.
+    def define(self, definition: Definition) -> None:
+        """Add a workflow or agent, or a version of one; the same slug and version again replaces it."""
+        with self._lock:
+            own = self._definitions.setdefault("", {})
+            own.pop(_key(definition), None)  # the last one given is also the last one applied
+            own[_key(definition)] = definition
+            self._add(self._automations, definition)
 
-        Raises:
-            ValueError: Slug or version can't be used.
+    def replace(self, origin: str, definitions: Iterable[Definition]) -> None:
+        """Put definitions in place of all that came from the same place before, at once.
+
+        Args:
+            origin: Where they come from, such as the path of a file.
+            definitions: What is defined there now; empty when nothing is any more.
         """
-        if not is_slug(slug):
-            raise ValueError(
-                f"{slug!r} can't be a slug: use lower-case letters, digits and dashes, as in invoice-intake."
-            )
-        if release_of(version) is None:
-            raise ValueError(f"{version!r} can't be a version: use three numbers, as in 1.0.0.")
-        text = description or inspect.getdoc(function)
-        definition: dict[str, Any] = {"name": slug, "version": version}
+        with self._lock:
+            self._definitions[origin] = {_key(definition): definition for definition in definitions}
+            # All of it anew, so that what a definition had covered comes back when that is gone.
+            automations: dict[tuple[Kind, str], Automation] = {}
+            for group in self._definitions.values():
+                for definition in group.values():
+                    self._add(automations, definition)
+            self._automations = automations
+
+    def _add(self, automations: dict[tuple[Kind, str], Automation], definition: Definition) -> None:
+        kind, slug, version = definition.kind, definition.slug, definition.version
+        text = definition.description or inspect.getdoc(definition.function)
+        document: dict[str, Any] = {"name": slug, "version": version}
         if text:
-            definition["description"] = text
-        if inputs:
-            definition["inputs"] = dict(inputs)
-        if steps:
-            definition["steps"] = [{"name": step} for step in steps]
+            document["description"] = text
+        if definition.inputs:
+            document["inputs"] = dict(definition.inputs)
+        if definition.steps:
+            document["steps"] = [{"name": step} for step in definition.steps]
         automation_prefix, release_prefix = _ID_PREFIXES[kind]
         automation_id = derived_id(automation_prefix, slug_key(slug))
         release_id = derived_id(release_prefix, slug_key(slug), version)
         release = Release(
             id=release_id,
             version=version,
-            function=function,
-            definition=json.dumps(definition),
-            yaml=to_yaml(definition),
-            steps=tuple(steps),
-            admit=admit,
+            function=definition.function,
+            definition=json.dumps(document),
+            yaml=to_yaml(document),
+            steps=tuple(definition.steps),
+            admit=definition.admit,
             created_at=self._first_seen(release_id),
             commit=hashlib.sha1(f"{kind}s/{slug}@{version}".encode(), usedforsecurity=False).hexdigest(),
         )
-        with self._lock:
-            known = self._automations.get((kind, slug_key(slug)))
-            releases = {**known.releases, version: release} if known else {version: release}
-            self._automations[kind, slug_key(slug)] = Automation(
-                kind=kind,
-                id=automation_id,
-                slug=slug,
-                name=name or slug,
-                description=text,
-                model=model,
-                block=block,
-                folder_id=folder_id,
-                api_enabled=api_enabled,
-                created_at=self._first_seen(automation_id),
-                updated_at=max(release.created_at for release in releases.values()),
-                releases=releases,
-            )
+        known = automations.get((kind, slug_key(slug)))
+        releases = {**known.releases, version: release} if known else {version: release}
+        automations[kind, slug_key(slug)] = Automation(
+            kind=kind,
+            id=automation_id,
+            slug=slug,
+            name=definition.name or slug,
+            description=text,
+            model=definition.model,
+            block=definition.block,
+            folder_id=definition.folder_id,
+            api_enabled=definition.api_enabled,
+            created_at=self._first_seen(automation_id),
+            updated_at=max(release.created_at for release in releases.values()),
+            releases=releases,
+        )
 
     def date(self, first_seen: Callable[[str], int]) -> None:
         """Date everything anew, as a data folder remembers it.
@@ -215,6 +210,10 @@ class Registry:
         if found is None:
             raise not_found(f"No such {kind}: {name!r}.", field=field)
         return found
+
+
+def _key(definition: Definition) -> tuple[Kind, str, str]:
+    return definition.kind, slug_key(definition.slug), definition.version
 
 
 def require_api_trigger(automation: Automation) -> None:

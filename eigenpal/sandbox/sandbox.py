@@ -6,22 +6,23 @@ import secrets
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import anyio
 import anyio.to_thread
 
 from eigenpal.sandbox.call import Tenant
 from eigenpal.sandbox.clock import Clock, milliseconds, wall_clock
+from eigenpal.sandbox.defining import Defining, Definition
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.hosting import Hosting, Settings
 from eigenpal.sandbox.ids import IdSource, derived_id
 from eigenpal.sandbox.invoices import extract_invoice
 from eigenpal.sandbox.recording import Recorder
-from eigenpal.sandbox.registry import Admission, Registry, RunFunction
+from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.rows import FileRow
 from eigenpal.sandbox.server import ServerThread
 from eigenpal.sandbox.store import Store
@@ -30,10 +31,8 @@ MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them
 MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
 DEFAULT_TENANT = "default"
 
-Function = TypeVar("Function", bound=RunFunction)
 
-
-class Sandbox:
+class Sandbox(Defining):
     """The API on this machine: a real server on 127.0.0.1 whose workflows are Python functions.
 
     Args:
@@ -186,98 +185,9 @@ class Sandbox:
 
     # Workflows and agents
 
-    def workflow(
-        self,
-        slug: str,
-        *,
-        version: str = "1.0.0",
-        description: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        steps: Sequence[str] = (),
-        block: bool = False,
-        folder_id: str | None = None,
-        api_enabled: bool = True,
-        admit: Admission | None = None,
-    ) -> Callable[[Function], Function]:
-        """Make a function a workflow. It gets a `RunContext` and returns the output as a dict.
-
-        Args:
-            slug: Name in targets and lists; a nested slug has slashes or dots.
-            version: Three numbers; registering another one adds a version, the same one replaces it.
-            description: What it does; the docstring unless given.
-            inputs: Description of the inputs, any JSON, shown in the definition.
-            steps: Names of the steps. When given, overrides of other steps are refused.
-            block: List it as a block instead of a workflow.
-            folder_id: Folder in which it is listed.
-            api_enabled: False refuses starts with 403.
-            admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
-
-        Raises:
-            ValueError: Slug or version can't be used.
-        """
-
-        def register(function: Function) -> Function:
-            self._registry.register(
-                "workflow",
-                slug,
-                function,
-                version=version,
-                description=description,
-                inputs=inputs,
-                steps=steps,
-                block=block,
-                folder_id=folder_id,
-                api_enabled=api_enabled,
-                admit=admit,
-            )
-            return function
-
-        return register
-
-    def agent(
-        self,
-        slug: str,
-        *,
-        version: str = "1.0.0",
-        name: str | None = None,
-        description: str | None = None,
-        model: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        api_enabled: bool = True,
-        admit: Admission | None = None,
-    ) -> Callable[[Function], Function]:
-        """Make a function an agent. It gets a `RunContext` and returns the output as a dict.
-
-        Args:
-            slug: Name in targets and lists.
-            version: Three numbers; registering another one adds a version, the same one replaces it.
-            name: Name for humans; the slug unless given.
-            description: What it does; the docstring unless given.
-            model: Name of the model shown on its runs.
-            inputs: Description of the inputs, any JSON.
-            api_enabled: False refuses starts with 403.
-            admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
-
-        Raises:
-            ValueError: Slug or version can't be used.
-        """
-
-        def register(function: Function) -> Function:
-            self._registry.register(
-                "agent",
-                slug,
-                function,
-                version=version,
-                name=name,
-                description=description,
-                model=model,
-                inputs=inputs,
-                api_enabled=api_enabled,
-                admit=admit,
-            )
-            return function
-
-        return register
+    def define(self, definition: Definition) -> None:
+        """Take what `workflow` or `agent` defined; it can be started at once."""
+        self._registry.define(definition)
 
     def annotate(
         self,
