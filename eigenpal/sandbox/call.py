@@ -17,6 +17,7 @@ from eigenpal.sandbox.grammar import parse_integer
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.problems import not_found
 from eigenpal.sandbox.registry import Registry
+from eigenpal.sandbox.reviews import Reviews
 from eigenpal.sandbox.rows import RunRow
 from eigenpal.sandbox.store import Store
 
@@ -42,6 +43,7 @@ class Services:
     """What the operations of one server share."""
 
     store: Store
+    reviews: Reviews
     blobs: BlobFolder
     registry: Registry
     executor: Executor

@@ -8,7 +8,7 @@ from typing import Any
 
 from eigenpal.sandbox.clock import timestamp
 from eigenpal.sandbox.registry import Automation, Release
-from eigenpal.sandbox.rows import FileRow, RunRow, StepRow
+from eigenpal.sandbox.rows import FileRow, ReviewRow, RunRow, StepRow
 from eigenpal.sandbox.states import Status
 
 Document = dict[str, Any]
@@ -45,12 +45,13 @@ def source(run: RunRow) -> Document:
     }
 
 
-def list_item(run: RunRow, user: Mapping[str, Any]) -> Document:
+def list_item(run: RunRow, user: Mapping[str, Any], next_status: Status | None = None) -> Document:
     """Return a row of the run list.
 
     Args:
         run: The run.
         user: The user behind the API key.
+        next_status: Status of the run that follows this one, if one does.
     """
     duration = None
     if run.started_at is not None and run.completed_at is not None:
@@ -73,7 +74,11 @@ def list_item(run: RunRow, user: Mapping[str, Any]) -> Document:
             "schemaValid": run.schema_valid,
             "batchId": run.batch_id,
             "annotation": run.annotation,
-            "retry": {"number": 0, "previousRunId": None, "nextRun": None},
+            "retry": {
+                "number": run.retry_number,
+                "previousRunId": run.previous_run_id,
+                "nextRun": None if next_status is None else {"id": run.next_run_id, "status": next_status.value},
+            },
         },
         "error": run.error,
     }
@@ -87,9 +92,11 @@ def list_item(run: RunRow, user: Mapping[str, Any]) -> Document:
     return document
 
 
-def run_document(run: RunRow, user: Mapping[str, Any], files: Sequence[FileRow]) -> Document:
+def run_document(
+    run: RunRow, user: Mapping[str, Any], files: Sequence[FileRow], next_status: Status | None = None
+) -> Document:
     """Return a run without any expansion; output and files appear once it is completed."""
-    document = list_item(run, user)
+    document = list_item(run, user, next_status)
     if run.status is Status.COMPLETED:
         document["output"] = None if run.output is None else json.loads(run.output)
         document["files"] = [artifact(file) for file in files if file.path.startswith("output/")]
@@ -138,12 +145,44 @@ def usage_section(run: RunRow) -> Document | None:
     return section | {name: used.get(name, 0) for name in names}
 
 
-def execution_section(run: RunRow, files: Sequence[FileRow], steps: Sequence[StepRow]) -> Document:
+def execution_section(run: RunRow, files: Sequence[FileRow], steps: Sequence[StepRow], review: ReviewRow) -> Document:
     """Return what `expand=execution` adds to the execution block."""
     if run.kind == "workflow":
-        return {"steps": [step_document(step) for step in steps]}
+        section: Document = {"steps": [step_document(step) for step in steps]}
+        return section if review.expected is None else {**section, "expected": json.loads(review.expected)}
     outputs = [{"name": file.name} for file in files if file.path.startswith("output/")]
-    return {"files": {"output": outputs}, "feedback": None}
+    section = {"files": {"output": outputs}, "feedback": feedback_document(review)}
+    expected: Document = {}
+    if review.expected is not None:
+        expected["output"] = json.loads(review.expected)
+    if names := expected_files(files):
+        expected["files"] = names
+    return {**section, "expected": expected} if expected else section
+
+
+def feedback_document(review: ReviewRow) -> Document | None:
+    """Return the feedback on a run, None when there is none."""
+    if review.created_at is None:
+        return None
+    return {
+        "rating": review.rating,
+        "status": review.status,
+        "body": review.body or "",
+        "createdAt": timestamp(review.created_at),
+        "createdBy": review.created_by,
+        "createdByEmail": review.created_by_email,
+        "updatedAt": _moment(review.updated_at),
+        "resolvedAt": _moment(review.resolved_at),
+        "resolvedBy": review.resolved_by,
+        "resolvedByEmail": review.resolved_by_email,
+        "resolvedBySessionId": None,
+        "promotedExampleName": None,
+    }
+
+
+def expected_files(files: Sequence[FileRow]) -> list[Document]:
+    """Return the names of the files that a run should have produced."""
+    return [{"name": file.name} for file in files if file.path.startswith("expected/")]
 
 
 def step_document(step: StepRow) -> Document:

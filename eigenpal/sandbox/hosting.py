@@ -20,6 +20,7 @@ from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.operations import GENERATION_07
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
+from eigenpal.sandbox.reviews import Reviews
 from eigenpal.sandbox.routing import Router
 from eigenpal.sandbox.store import Store
 
@@ -91,6 +92,7 @@ class Hosting:
         )
         services = Services(
             store=store,
+            reviews=Reviews(database),
             blobs=blobs,
             registry=settings.registry,
             executor=self._executor,

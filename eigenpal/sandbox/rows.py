@@ -52,6 +52,9 @@ class RunRow:
     traceback: str | None
     usage: str | None
     definition: str
+    retry_number: int
+    previous_run_id: str | None
+    next_run_id: str | None
 
     @property
     def finished(self) -> bool:
@@ -90,3 +93,24 @@ class StepRow:
     override_mode: str | None
     started_at: int
     completed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """What people say of a run: their feedback, and the output it should have had.
+
+    The files it should have produced are its files below `expected/`.
+    """
+
+    run_id: str
+    rating: str | None = None
+    status: str | None = None
+    body: str | None = None
+    created_at: int | None = None
+    created_by: str | None = None
+    created_by_email: str | None = None
+    updated_at: int | None = None
+    resolved_at: int | None = None
+    resolved_by: str | None = None
+    resolved_by_email: str | None = None
+    expected: str | None = None

@@ -40,7 +40,7 @@ class StartRequest:
     overrides: Mapping[str, Any] | None
     metadata: Mapping[str, Any] | None
     references: Sequence[FileReference] = ()
-    uploads: Sequence[tuple[str, FilePart]] = ()
+    uploads: Sequence[FilePart] = ()
 
 
 async def read_start_request(request: Request, blobs: BlobFolder, new_blob_name: Callable[[], str]) -> StartRequest:
@@ -91,12 +91,11 @@ def _from_form(form: Form) -> StartRequest:
     if "_json" in body:
         older = _object(body.pop("_json"), "body._json") or {}
         body["input"] = {**older, **(_object(body.get("input"), "body.input") or {})}
-    uploads = [(file.part.removeprefix(_FILE_PREFIX), file) for file in form.files]
-    for input_name, file in uploads:
-        if not input_name:
+    for file in form.files:
+        if file.part in ("", _FILE_PREFIX):
             raise invalid(f"body.{file.part}", "A file part needs the name of an input behind files. in its name.")
     read = _from_json(body)
-    return StartRequest(read.target, read.arguments, read.overrides, read.metadata, read.references, uploads)
+    return StartRequest(read.target, read.arguments, read.overrides, read.metadata, read.references, form.files)
 
 
 def _from_json(body: Any) -> StartRequest:

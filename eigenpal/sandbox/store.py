@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS runs (
     trigger TEXT NOT NULL, user_id TEXT, batch_id TEXT, example TEXT, example_id TEXT, score REAL, passed INTEGER,
     annotation TEXT, schema_valid INTEGER, created_at INTEGER NOT NULL, started_at INTEGER, completed_at INTEGER,
     cancel_requested_at INTEGER, arguments TEXT NOT NULL, metadata TEXT, overrides TEXT, output TEXT, error TEXT,
-    traceback TEXT, usage TEXT, definition TEXT NOT NULL
+    traceback TEXT, usage TEXT, definition TEXT NOT NULL, retry_number INTEGER NOT NULL, previous_run_id TEXT,
+    next_run_id TEXT
 );
 CREATE INDEX IF NOT EXISTS runs_newest ON runs (tenant, created_at DESC, sequence DESC);
 CREATE TABLE IF NOT EXISTS files (
@@ -116,12 +117,14 @@ class Store:
     # Runs
 
     def add_run(self, run: RunRow, files: Iterable[FileRow] = ()) -> None:
-        """Keep a new run with its input files; its `sequence` is chosen here."""
+        """Keep a new run with its input files; its `sequence` is chosen here. The run that it follows learns of it."""
         with self._database.transaction() as connection:
             values = (None, *astuple(run)[1:])
             connection.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
             for file in files:
                 self._put_file(connection, file)
+            if run.previous_run_id is not None:
+                self._update(connection, run.previous_run_id, {"next_run_id": run.id})
 
     def run(self, run_id: str, tenant: str | None = None) -> RunRow | None:
         """Return a run, None when there is none or it belongs to another tenant."""
@@ -156,6 +159,16 @@ class Store:
             "ORDER BY created_at DESC, sequence DESC LIMIT ? OFFSET ?"
         )
         return [_run(row) for row in self._database.fetch(sql, [*bound, limit, offset])]
+
+    def next_statuses(self, runs: Sequence[RunRow]) -> dict[str, Status]:
+        """Return the status of every run that follows one of these, by its id."""
+        ids = [run.next_run_id for run in runs if run.next_run_id is not None]
+        rows = self._database.fetch(f"SELECT id, status FROM runs WHERE id IN ({marks(ids)})", ids) if ids else []
+        return {run_id: _STATUSES[status] for run_id, status in rows}
+
+    def next_status(self, run: RunRow) -> Status | None:
+        """Return the status of the run that follows another, None when none does."""
+        return None if run.next_run_id is None else self.next_statuses([run]).get(run.next_run_id)
 
     def advance(self, run_id: str, event: Event, now: int, **changes: Any) -> Status:
         """Move a run along the table of states, and keep what changes with it.
@@ -207,13 +220,17 @@ class Store:
 
     def interrupt(self, run_id: str, now: int) -> None:
         """Fail a run because the sandbox stops."""
-        with self._database.transaction() as connection:
+        with self._database.transaction():
             self.advance(run_id, Event.FAIL, now, error=INTERRUPTED)
-            connection.execute(
-                "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
-                "WHERE run_id = ? AND completed_at IS NULL",
-                (INTERRUPTED, now, run_id),
-            )
+            self.fail_open_steps(run_id, INTERRUPTED, now)
+
+    def fail_open_steps(self, run_id: str, error: str, now: int) -> None:
+        """End the steps of a run that have not ended."""
+        self._database.execute(
+            "UPDATE steps SET status = 'failure', error = ?, completed_at = ? "
+            "WHERE run_id = ? AND completed_at IS NULL",
+            (error, now, run_id),
+        )
 
     # Files
 
@@ -232,10 +249,23 @@ class Store:
         replaced = connection.execute("SELECT blob FROM files WHERE run_id = ? AND path = ?", key).fetchone()
         values = astuple(file)
         connection.execute(f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({marks(values)})", values)
-        if replaced is None or connection.execute("SELECT 1 FROM files WHERE blob = ?", replaced).fetchone():
-            return None
-        blob: str = replaced[0]
-        return blob
+        return None if replaced is None else _unused(connection, replaced[0])
+
+    def move_file(self, file: FileRow, path: str, name: str) -> None:
+        """Give a file another artifact path and name; the path has to be free."""
+        self._database.execute("UPDATE files SET path = ?, name = ? WHERE id = ?", (path, name, file.id))
+
+    def delete_files(self, files: Sequence[FileRow]) -> list[str]:
+        """Forget files.
+
+        Returns:
+            The blobs that nothing refers to any longer, to be deleted.
+        """
+        with self._database.transaction() as connection:
+            for file in files:
+                connection.execute("DELETE FROM files WHERE id = ?", (file.id,))
+            blobs = {file.blob for file in files}
+            return [blob for blob in blobs if _unused(connection, blob) is not None]
 
     def files(self, run_id: str) -> list[FileRow]:
         """Return the files of a run in the order in which they were written."""
@@ -294,6 +324,11 @@ class Store:
 _STATUS_AT = [field.name for field in fields(RunRow)].index("status")
 _STATUSES = {status.value: status for status in Status}
 _FLAGS_AT = [[field.name for field in fields(RunRow)].index(name) for name in ("passed", "schema_valid")]
+
+
+def _unused(connection: sqlite3.Connection, blob: str) -> str | None:
+    """Return the name of a blob if no file refers to it."""
+    return None if connection.execute("SELECT 1 FROM files WHERE blob = ?", (blob,)).fetchone() else blob
 
 
 def _run(row: Sequence[Any]) -> RunRow:

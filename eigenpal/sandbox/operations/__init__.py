@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eigenpal.sandbox.operations import artifacts, run_list, runs, workflows
+from eigenpal.sandbox.operations import artifacts, run_list, runs, starting, workflows
 from eigenpal.sandbox.routing import Operation, Route
 
 GENERATION_07: Sequence[Route[Operation]] = (
-    Route("POST", "/runs", runs.start, "run"),
+    Route("POST", "/runs", starting.start, "run"),
     Route("GET", "/runs", run_list.list_runs, "runs.list"),
     Route("GET", "/runs/{id}", runs.get, "runs.get"),
     Route("POST", "/runs/{id}/cancel", runs.cancel, "runs.cancel"),
-    Route("POST", "/runs/{id}/rerun", runs.rerun, "rerun"),
+    Route("POST", "/runs/{id}/rerun", starting.rerun, "rerun"),
     Route("GET", "/runs/{id}/definition", runs.definition, "runs.definition"),
     Route("GET", "/runs/{id}/artifacts", artifacts.list_artifacts, "runs.artifacts.list"),
     Route("GET", "/runs/{id}/artifacts/{path:path}", artifacts.download, "runs.artifacts.download"),

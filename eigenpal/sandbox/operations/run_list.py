@@ -27,7 +27,8 @@ async def list_runs(call: Call) -> Response:
         call.tenant.name, _filter(call), limit=limit + 1, offset=0 if behind else offset, behind=behind
     )
     page, more = rows[:limit], len(rows) > limit
-    items = [list_item(run, call.tenant.user) for run in page]
+    following = call.services.store.next_statuses(page)
+    items = [list_item(run, call.tenant.user, following.get(run.next_run_id or "")) for run in page]
     return json_answer(
         {"runs": items, "nextCursor": encode_cursor(page[-1].created_at, page[-1].sequence) if more else None}
     )
