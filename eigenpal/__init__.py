@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         EigenpalForbiddenError,
         EigenpalInputError,
         EigenpalNotFoundError,
+        EigenpalPaymentRequiredError,
         EigenpalRateLimitError,
         EigenpalRunError,
         EigenpalServerError,
@@ -56,9 +57,9 @@ _MODULES = {
     "eigenpal.engine.unset": "UNSET",
     "eigenpal.errors": """
         EigenpalAPIError EigenpalAuthError EigenpalConflictError EigenpalConnectionError EigenpalDecodeError
-        EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalRateLimitError
-        EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError EigenpalUsageError
-        EigenpalValidationError""",
+        EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalPaymentRequiredError
+        EigenpalRateLimitError EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError
+        EigenpalUsageError EigenpalValidationError""",
     "eigenpal.models.agents": "Agent",
     "eigenpal.models.executions": "RunStatus",
     "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunsPage",
@@ -83,6 +84,7 @@ __all__ = [
     "EigenpalInputError",
     "EigenpalInsecureWarning",
     "EigenpalNotFoundError",
+    "EigenpalPaymentRequiredError",
     "EigenpalRateLimitError",
     "EigenpalRunError",
     "EigenpalServerError",

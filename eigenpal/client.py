@@ -6,15 +6,11 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from eigenpal.engine.calls import Json
-from eigenpal.engine.options import ClientOptions, warn_unverified
 from eigenpal.engine.raw import RawResponses
-from eigenpal.engine.request import untyped
-from eigenpal.engine.session import Session
-from eigenpal.engine.transport import Connections, TransportOptions
-from eigenpal.engine.unset import UNSET, Unset, without_unset
+from eigenpal.engine.service_client import ServiceClient
+from eigenpal.engine.unset import UNSET, Unset
 from eigenpal.models.runs import Run, StartedRun
 from eigenpal.resources.agents import AsyncAgents
 from eigenpal.resources.automations import AsyncAutomations
@@ -24,7 +20,7 @@ from eigenpal.resources.source import AsyncSource
 from eigenpal.resources.starting import FileReferences, start_run
 from eigenpal.resources.targets import Target, wire_target
 from eigenpal.resources.workflows import AsyncWorkflows
-from eigenpal.service import EIGENPAL
+from eigenpal.service import EIGENPAL, credentials
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncEigenpalClient:
+class AsyncEigenpalClient(ServiceClient):
     """A client of the EigenPal API for asyncio and trio.
 
     Make one and keep it: it holds the connections. Close it with `async with` or `aclose()`.
@@ -44,8 +40,6 @@ class AsyncEigenpalClient:
             print(run.output)
         ```
     """
-
-    _session: Session
 
     def __init__(
         self,
@@ -89,29 +83,23 @@ class AsyncEigenpalClient:
         Raises:
             EigenpalInputError: No API key, or an option that can't work; it is a `ValueError`.
         """
-        options = ClientOptions.resolve(
+        self._open(
             EIGENPAL,
-            api_key=api_key,
+            credentials(api_key),
             base_url=base_url,
             timeout_seconds=timeout_seconds,
+            verify_ssl=verify_ssl,
             max_retries=max_retries,
             default_headers=default_headers,
+            transport=transport,
+            http_client=http_client,
+            max_concurrency=max_concurrency,
             trigger=trigger,
             api_generation=api_generation,
+            proxy=proxy,
+            trust_env=trust_env,
+            http2=http2,
         )
-        connections = Connections(
-            TransportOptions(
-                verify=verify_ssl,
-                proxy=proxy,
-                trust_env=trust_env,
-                http2=http2,
-                max_concurrency=max_concurrency,
-                http_client=http_client,
-                transport=transport,
-            )
-        )
-        warn_unverified(verify_ssl)
-        self._session = Session(EIGENPAL, options, connections)
 
     @cached_property
     def runs(self) -> AsyncRuns:
@@ -306,8 +294,7 @@ class AsyncEigenpalClient:
         Raises:
             EigenpalInputError: A path that is none.
         """
-        operation = untyped(method, path, query=query, returns=cast_to)
-        return await self._session.call(operation, query=query, body=None if json is UNSET else Json(json))
+        return await self._send(method, path, query=query, json=json, cast_to=cast_to)
 
     def with_options(
         self,
@@ -326,10 +313,7 @@ class AsyncEigenpalClient:
         Raises:
             EigenpalInputError: An option that can't work.
         """
-        changes = {"timeout_seconds": timeout_seconds, "max_retries": max_retries, "default_headers": default_headers}
-        copy = object.__new__(type(self))
-        copy._session = self._session.with_options(**without_unset(changes))
-        return copy
+        return self._changed(timeout_seconds=timeout_seconds, max_retries=max_retries, default_headers=default_headers)
 
     async def aclose(self) -> None:
         """Close the connections. It may be called twice; using the client afterwards raises `EigenpalUsageError`."""
@@ -342,13 +326,3 @@ class AsyncEigenpalClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    def __repr__(self) -> str:
-        options = self._session.options
-        return (
-            f"{type(self).__name__}(base_url={options.base_url!r}, timeout_seconds={options.timeout_seconds}, "
-            f"max_retries={options.max_retries}, api_generation={options.api_generation!r})"
-        )
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} can't be pickled: make one in each process, it reads its key again")

@@ -3,7 +3,8 @@
 EigenpalError                      everything raised by this package; `status` is 0 where there was no answer
 ├── EigenpalAPIError               the server answered with an error status
 │   ├── EigenpalValidationError    400, 422: the input was refused
-│   ├── EigenpalAuthError          401: the API key is missing or unknown
+│   ├── EigenpalAuthError          401: the API key or token is missing, unknown or too old
+│   ├── EigenpalPaymentRequiredError  402: the customer's plan does not have what was asked for
 │   ├── EigenpalForbiddenError     403: the key may not do this, or the trigger is switched off
 │   ├── EigenpalNotFoundError      404
 │   ├── EigenpalConflictError      409
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eigenpal.anyjson import list_of, object_of, text_of
+from eigenpal.anyjson import object_of, text_of
 
 
 class EigenpalError(Exception):
@@ -94,13 +95,21 @@ def _rebuild(kind: type[EigenpalError], message: str) -> EigenpalError:
 
 
 class EigenpalAPIError(EigenpalError):
-    """The server answered with an error status."""
+    """The server answered with an error status.
+
+    Attributes:
+        code: Name of the problem for programs, such as `"plan_not_entitled"`; None where the server gave none.
+        issues: The problems the server listed, one mapping each, with `field` and `message` where it says them.
+    """
+
+    code: str | None = None
+    issues: Sequence[Mapping[str, Any]] = ()
 
     @property
-    def issues(self) -> Sequence[Mapping[str, Any]]:
-        """The problems the server listed, one mapping each with field, message, code and severity."""
-        issues = list_of(object_of(self.envelope).get("issues"))
-        return [issue for issue in map(object_of, issues) if issue]
+    def fields(self) -> Mapping[str, str]:
+        """What is wrong with which input: names of fields to messages; empty where the server named none."""
+        named = ((text_of(issue.get("field")), text_of(issue.get("message"))) for issue in self.issues)
+        return {field: message for field, message in named if field and message}
 
 
 class EigenpalValidationError(EigenpalAPIError):
@@ -108,7 +117,11 @@ class EigenpalValidationError(EigenpalAPIError):
 
 
 class EigenpalAuthError(EigenpalAPIError):
-    """401: the API key is missing, unknown or revoked."""
+    """401: the API key or token is missing, unknown, revoked or too old."""
+
+
+class EigenpalPaymentRequiredError(EigenpalAPIError):
+    """402: the plan of the customer does not include what was asked for; nothing was started."""
 
 
 class EigenpalForbiddenError(EigenpalAPIError):
@@ -178,6 +191,7 @@ class EigenpalUsageError(EigenpalError, RuntimeError):
 _STATUS_ERRORS: Mapping[int, type[EigenpalAPIError]] = {
     400: EigenpalValidationError,
     401: EigenpalAuthError,
+    402: EigenpalPaymentRequiredError,
     403: EigenpalForbiddenError,
     404: EigenpalNotFoundError,
     409: EigenpalConflictError,
@@ -187,7 +201,8 @@ _STATUS_ERRORS: Mapping[int, type[EigenpalAPIError]] = {
 
 _ADVICE: Mapping[int, str] = {
     401: "Check the API key and that it belongs to this server.",
-    403: "Check the scopes of the API key, and that the API trigger of the target is switched on.",
+    402: "The plan of the account has to include it.",
+    403: "Check what the API key may do.",
     404: "Check the id, and that the API key can see it.",
     408: "The server gave up waiting for the request; try again.",
     413: "The request is larger than the server allows.",
@@ -206,6 +221,9 @@ def api_error(
     request_id: str | None,
     retry_after: float | None,
     excerpt: str = "",
+    code: str | None = None,
+    issues: Sequence[Mapping[str, Any]] = (),
+    advice: str | None = None,
 ) -> EigenpalAPIError:
     """Return the typed error for an answer with an error status.
 
@@ -219,18 +237,20 @@ def api_error(
         request_id: Correlation id, from the envelope or the headers.
         retry_after: Seconds the server asked to wait.
         excerpt: First characters of a body that is not an envelope.
+        code: Name of the problem for programs.
+        issues: The single problems that the envelope lists.
+        advice: What to do about this status at this service; the general advice unless given.
     """
     kind = _STATUS_ERRORS.get(status) or (EigenpalServerError if status >= 500 else EigenpalAPIError)
     what = detail or _undescribed(status, headers, excerpt)
     sentences = [f"{method} {url} answered {status}: {what}".rstrip(".") + "."]
-    advice = text_of(object_of(envelope).get("hint")) or _ADVICE.get(status)
-    if advice:
-        sentences.append(advice)
+    if helpful := text_of(object_of(envelope).get("hint")) or advice or _ADVICE.get(status):
+        sentences.append(helpful)
     if retry_after is not None:
         sentences.append(f"The server asks to wait {retry_after:g} s.")
     if request_id:
         sentences.append(f"(request id {request_id})")
-    return kind(
+    error = kind(
         " ".join(sentences),
         status=status,
         request_id=request_id,
@@ -240,6 +260,8 @@ def api_error(
         envelope=envelope,
         retry_after=retry_after,
     )
+    error.code, error.issues = code, issues
+    return error
 
 
 def _undescribed(status: int, headers: Mapping[str, str], excerpt: str) -> str:

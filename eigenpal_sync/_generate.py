@@ -21,7 +21,9 @@ SOURCES = (
     "eigenpal/client.py",
     "eigenpal/resources/*.py",
     "eigenpal/archastro/*.py",
+    "eigenpal/archastro/resources/*.py",
     "eigenpal/epilot/*.py",
+    "eigenpal/epilot/resources/*.py",
 )
 
 # Said here, not read from pyproject.toml, so that the code depends on its source alone.

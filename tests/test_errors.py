@@ -15,7 +15,6 @@ import eigenpal
 from eigenpal import errors
 from eigenpal.engine.codec import structure
 from eigenpal.errors import (
-    EigenpalAPIError,
     EigenpalError,
     EigenpalInputError,
     EigenpalNotFoundError,
@@ -24,6 +23,7 @@ from eigenpal.errors import (
     EigenpalUsageError,
 )
 from eigenpal.models.runs import Run
+from eigenpal.service import read_error
 from tests.spec.strategies import examples
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, EigenpalError)]
@@ -118,7 +118,7 @@ def test_an_error_of_a_run_is_pickled_with_the_run(kind: type[EigenpalTimeoutErr
     ],
 )
 def test_the_issues_of_any_envelope_are_a_list_of_mappings(envelope: Any, issues: list[Any]) -> None:
-    assert list(EigenpalAPIError("told", envelope=envelope).issues) == issues
+    assert list(read_error(envelope).issues) == issues
 
 
 def test_errors_do_not_share_their_headers() -> None:

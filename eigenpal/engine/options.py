@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
@@ -13,7 +12,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from eigenpal.engine.secret import Secret
+from eigenpal.engine.credentials import Credentials
+from eigenpal.engine.headers import checked_headers, header_value
 from eigenpal.engine.service import Service
 from eigenpal.errors import EigenpalInputError
 
@@ -23,8 +23,6 @@ DEFAULT_MAX_CONCURRENCY: Final = (
     100  # what one process can hold open nearly anywhere; file descriptors are 256 on macOS
 )
 DEFAULT_MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024  # decoded JSON; far above any real answer, far below memory
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what RFC 9110 lets a header name be made of
 
 
 class EigenpalInsecureWarning(UserWarning):
@@ -36,7 +34,7 @@ class ClientOptions:
     """Everything a client was told, complete and checked.
 
     Attributes:
-        api_key: The key.
+        credentials: What says who is calling.
         base_url: Where the service lives, without a trailing slash; may carry a path prefix.
         timeout_seconds: Bound on one request, retries apart; None for no bound.
         max_retries: How often a request is sent again at most.
@@ -46,7 +44,7 @@ class ClientOptions:
         max_response_bytes: Largest decoded JSON answer that is accepted.
     """
 
-    api_key: Secret
+    credentials: Credentials
     base_url: str
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
     max_retries: int = DEFAULT_MAX_RETRIES
@@ -60,36 +58,32 @@ class ClientOptions:
         cls,
         service: Service,
         *,
-        api_key: str | None,
+        credentials: Credentials,
         base_url: str | None,
         timeout_seconds: float | None,
         max_retries: int,
         default_headers: Mapping[str, str] | None,
-        trigger: str | None,
-        api_generation: str,
+        trigger: str | None = None,
+        api_generation: str | None = None,
     ) -> Self:
         """Take what was given, fill in the environment and the defaults, and check all of it.
 
         Raises:
             EigenpalInputError: An option that can't work; the message names it.
         """
-        given = api_key if api_key is not None else os.environ.get(service.key_variable, "")
-        if not (key := header_value("api_key", given)):
-            raise EigenpalInputError(
-                f"no API key: give api_key=..., or set the environment variable {service.key_variable}"
-            )
         address = base_url or os.environ.get(service.base_url_variable) or service.default_base_url
-        if api_generation not in service.generations:
-            known = ", ".join(repr(generation) for generation in service.generations)
+        generation = next(iter(service.generations)) if api_generation is None else api_generation
+        if generation not in service.generations:
+            known = ", ".join(repr(one) for one in service.generations)
             raise EigenpalInputError(f"api_generation={api_generation!r} is not known; this version speaks {known}")
         return cls(
-            api_key=Secret(key),
+            credentials=credentials,
             base_url=_checked_base_url(address),
             timeout_seconds=checked_timeout(timeout_seconds),
             max_retries=_checked_retries(max_retries),
-            default_headers=_checked_headers(default_headers),
+            default_headers=checked_headers(default_headers),
             trigger=None if trigger is None else header_value("trigger", trigger),
-            api_generation=api_generation,
+            api_generation=generation,
         )
 
     def replaced(self, **changes: Any) -> Self:
@@ -97,22 +91,9 @@ class ClientOptions:
         checks: dict[str, Callable[[Any], Any]] = {
             "timeout_seconds": checked_timeout,
             "max_retries": _checked_retries,
-            "default_headers": lambda headers: {**self.default_headers, **_checked_headers(headers)},
+            "default_headers": lambda headers: {**self.default_headers, **checked_headers(headers)},
         }
         return attrs.evolve(self, **{name: checks[name](value) for name, value in changes.items()})
-
-
-def header_value(name: str, value: object) -> str:
-    """Return a header value that is safe to send; the error names the header and never shows the value."""
-    if not isinstance(value, str):
-        raise EigenpalInputError(f"{name} must be a string, not {type(value).__name__}")
-    stripped = value.strip()
-    if not stripped.isascii() or not stripped.isprintable():
-        raise EigenpalInputError(
-            f"{name} has characters that can't be sent in a header (line breaks, control or non-ASCII characters); "
-            f"its value is not shown here since it may be a secret"
-        )
-    return stripped
 
 
 def checked_timeout(seconds: object, name: str = "timeout_seconds") -> float | None:
@@ -130,16 +111,6 @@ def _checked_retries(count: object) -> int:
     return count
 
 
-def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    checked: dict[str, str] = {}
-    for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise EigenpalInputError(f"{name!r} in default_headers is not a header name")
-        # In one spelling, so that "user-agent" replaces the client's own User-Agent and is not sent beside it.
-        checked[name.title()] = header_value(f"default_headers[{name!r}]", value)
-    return checked
-
-
 def _checked_base_url(address: object) -> str:
     if not isinstance(address, str):
         raise EigenpalInputError(f"base_url must be a string, not {type(address).__name__}")
@@ -154,14 +125,14 @@ def _checked_base_url(address: object) -> str:
             "base_url must be an address such as 'https://host' or 'http://localhost:3000/prefix' (ASCII only)"
         )
     if parts.username is not None or parts.password is not None:
-        raise EigenpalInputError("base_url must not carry a user name or password; the API key is given as api_key")
+        raise EigenpalInputError("base_url must not carry a user name or password; they have arguments of their own")
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise EigenpalInputError(f"base_url must end before any '?' or '#'; give {url.split('?')[0].split('#')[0]!r}")
     if parts.scheme == "http" and not is_loopback(host):
         warnings.warn(
             f"base_url {url!r} is plain http: the API key travels unencrypted. Use https.",
             EigenpalInsecureWarning,
-            stacklevel=4,
+            stacklevel=5,  # the caller of a client's constructor
         )
     return url.rstrip("/")
 
@@ -173,7 +144,7 @@ def warn_unverified(verify_ssl: object) -> None:
             "verify_ssl=False: the server's identity is not checked, so anyone on the way can read the API key. "
             "For a private certificate authority give verify_ssl='path/to/ca.pem'.",
             EigenpalInsecureWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

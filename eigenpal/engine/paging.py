@@ -1,4 +1,4 @@
-"""One page, and all items of all pages: on cursor and on offset endpoints alike."""
+"""One page, and all items of all pages: on cursor and on offset endpoints alike, in both directions where there are."""
 
 from __future__ import annotations
 
@@ -64,6 +64,28 @@ class OffsetPage(Model, Generic[T]):
         return len(self.data)
 
 
+class TwoWayPage(Protocol[T_co]):
+    """One page of a list that goes on in both directions, newest item first."""
+
+    @property
+    def items(self) -> Sequence[T_co]:
+        """The items of this page."""
+        ...
+
+    @property
+    def newer_query(self) -> Mapping[str, Any] | None:
+        """Query arguments that select the page of newer items; None where there are none yet."""
+        ...
+
+
+class Upward(Generic[T]):
+    """A page read towards newer items: the oldest first, and the next page is the one above."""
+
+    def __init__(self, page: TwoWayPage[T]) -> None:
+        self.items: Sequence[T] = page.items[::-1]
+        self.next_query: Mapping[str, Any] | None = page.newer_query
+
+
 class PageIterator(Generic[T]):
     """All items of all pages, one request for each page, only when its items are asked for."""
 
@@ -71,7 +93,8 @@ class PageIterator(Generic[T]):
         self._fetch = fetch
         self._query: Mapping[str, Any] | None = query
         self._items: Iterator[T] = iter(())
-        self._asked: set[tuple[Any, Any]] = set()
+        self._asked: set[_Place] = set()
+        self._circle: _Place | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -86,15 +109,31 @@ class PageIterator(Generic[T]):
                 return item
             if self._query is None:
                 raise StopAsyncIteration
-            place = (self._query.get("cursor"), self._query.get("offset"))
-            if place in self._asked:
+            if self._circle is not None:
                 self._query = None
+                where = next((value for _, value in self._circle if value is not None), None)
                 raise EigenpalDecodeError(
-                    f"the server sent the same place in the list twice ({place[0] or place[1]!r}): its pages go in a "
+                    f"the server sent the same place in the list twice ({where!r}): its pages go in a "
                     f"circle, so not all items can be reached"
                 )
             page = await self._fetch(self._query)
-            self._asked.add(place)  # only now: after a failure the same page may be asked for again
             self._items = iter(page.items)
-            following = page.next_query
-            self._query = None if following is None else {**self._query, **following}
+            self._turn_to(page.next_query)
+
+    def _turn_to(self, following: Mapping[str, Any] | None) -> None:
+        """Note where the page after the one just read is, and whether it is one that was read before."""
+        query, self._query = self._query, None
+        if query is None or following is None:
+            return
+        self._asked.add(_place(query, following))
+        if (place := _place(following, following)) in self._asked:
+            self._circle = place
+        self._query = {**query, **following}
+
+
+_Place = tuple[tuple[str, Any], ...]
+
+
+def _place(query: Mapping[str, Any], following: Mapping[str, Any]) -> _Place:
+    """Return the part of a query that says which page it selects: the names that the server's own hint has."""
+    return tuple((name, query.get(name)) for name in sorted(following))

@@ -47,7 +47,8 @@ class Operation(Generic[T]):
         path: Path template; `{id}` is one segment, `{path*}` keeps the slashes between segments.
         returns: What the answer decodes to; None where it has no body.
         repeat: What sending it twice does.
-        query_names: Wire names of query arguments, where the naming rule of the service does not give them.
+        query_names: Wire names of query arguments, where the naming rule of the service does not give them; with `[]`
+            for those whose single values are written like lists of one.
         additive: Query lists that ask for more when filled, so that an empty one simply is not sent. For all others an
             empty list is refused: a filter that filters nothing would match everything.
         nullable: Members of the body that are sent as null when they are None; others that are None are not sent.
@@ -113,7 +114,8 @@ class Operation(Generic[T]):
         if not all(texts):
             raise EigenpalInputError(f"{name} has an empty item, which would match everything; leave it out instead")
         if service.sequences == "brackets":
-            yield from ((f"{wire_name}[]", text) for text in texts)
+            bracketed = wire_name if wire_name.endswith("[]") else f"{wire_name}[]"
+            yield from ((bracketed, text) for text in texts)
         elif torn := [text for text in texts if "," in text]:
             raise EigenpalInputError(f"{name} has the item {torn[0]!r}, whose comma would make it several items")
         elif texts:

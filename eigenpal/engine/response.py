@@ -101,6 +101,9 @@ def error(answer: Answer, service: Service) -> EigenpalAPIError:
     return api_error(
         answer.status,
         detail=said.detail,
+        code=said.code,
+        issues=said.issues,
+        advice=service.advice.get(answer.status),
         method=answer.method,
         url=answer.url,
         headers=shown_headers(answer.headers, answer.url),

@@ -83,7 +83,7 @@ class Session:
             **telemetry.client_headers(service.name, service.header_prefix),
             **trigger,
             **options.default_headers,
-            **service.authorize(options.api_key.reveal()),
+            **options.credentials.revealed(),
         }
 
     def with_options(self, **changes: Any) -> Session:
@@ -219,6 +219,8 @@ class Session:
         attempt: Callable[[int], Awaitable[T]],
     ) -> T:
         """Run an attempt, and on failure let the policy decide about the next."""
+        if (tokens := self.options.credentials.tokens) is not None:
+            attempt = tokens.signing(request, attempt)
         if telemetry.tracing():
             with telemetry.span(operation.name, request.method, self._shown(request.url)) as note:
 

@@ -14,7 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lifecycle": set(),
     "errors": {"anyjson"},
     "engine": {"errors", "anyjson", "_version"},
-    "service": {"generations", "engine", "anyjson"},
+    "service": {"generations", "engine", "errors", "anyjson"},
     "models": {"engine", "errors"},
     "generations": {"models", "engine", "errors", "anyjson"},
     "comparison": {"models", "engine", "errors", "anyjson"},

@@ -136,7 +136,7 @@ def test_the_environment_fills_in_what_was_not_given(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("EIGENPAL_API_KEY", f" {KEY}\n")
     monkeypatch.setenv("EIGENPAL_BASE_URL", "https://env.example/")
     assert "https://env.example'" in repr(AsyncEigenpalClient())
-    assert session_of(AsyncEigenpalClient()).options.api_key.reveal() == KEY
+    assert session_of(AsyncEigenpalClient()).options.credentials.revealed() == {"Authorization": f"Bearer {KEY}"}
     assert "https://given.example'" in repr(AsyncEigenpalClient("other", base_url="https://given.example"))
 
 

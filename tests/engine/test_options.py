@@ -16,17 +16,17 @@ import pytest
 from hypothesis import given
 
 from eigenpal.client import AsyncEigenpalClient
+from eigenpal.engine.headers import header_value
 from eigenpal.engine.options import (
     ClientOptions,
     EigenpalInsecureWarning,
     checked_timeout,
-    header_value,
     is_loopback,
     warn_unverified,
 )
 from eigenpal.engine.secret import Secret
 from eigenpal.errors import EigenpalInputError
-from eigenpal.service import EIGENPAL
+from eigenpal.service import EIGENPAL, credentials
 
 KEY = "eig_secret-4711"
 
@@ -38,8 +38,9 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resolve(**given: Any) -> ClientOptions:
+    credentials_given = credentials(given.pop("api_key", KEY))
     defaults: dict[str, Any] = {
-        "api_key": KEY,
+        "credentials": credentials_given,
         "base_url": None,
         "timeout_seconds": 60.0,
         "max_retries": 3,
@@ -50,6 +51,10 @@ def resolve(**given: Any) -> ClientOptions:
     return ClientOptions.resolve(EIGENPAL, **defaults | given)
 
 
+def key_of(options: ClientOptions) -> str:
+    return options.credentials.revealed()["Authorization"].removeprefix("Bearer ")
+
+
 # ---------------------------------------------------------------------------------------------------- precedence
 
 
@@ -58,10 +63,10 @@ def test_an_argument_comes_before_the_environment_and_that_before_the_default(mo
     monkeypatch.setenv("EIGENPAL_API_KEY", "from-environment")
     monkeypatch.setenv("EIGENPAL_BASE_URL", "https://environment.example")
     options = resolve(api_key=None)
-    assert options.api_key.reveal() == "from-environment"
+    assert key_of(options) == "from-environment"
     assert options.base_url == "https://environment.example"
     options = resolve(base_url="https://argument.example")
-    assert options.api_key.reveal() == KEY
+    assert key_of(options) == KEY
     assert options.base_url == "https://argument.example"
 
 
@@ -93,11 +98,11 @@ def test_a_generation_that_is_not_known_is_refused_with_those_that_are() -> None
 
 def test_r2_whitespace_around_a_header_value_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     options = resolve(api_key=f" {KEY}\r\n", trigger=" cli\n", default_headers={"X-Team": "\tblue "})
-    assert options.api_key.reveal() == KEY
+    assert key_of(options) == KEY
     assert options.trigger == "cli"
     assert options.default_headers == {"X-Team": "blue"}
     monkeypatch.setenv("EIGENPAL_API_KEY", f"{KEY}\n")
-    assert resolve(api_key=None).api_key.reveal() == KEY
+    assert key_of(resolve(api_key=None)) == KEY
 
 
 @pytest.mark.parametrize("name", ["api_key", "trigger", "default_headers"])
@@ -299,7 +304,7 @@ def test_a_changed_copy_leaves_the_first_as_it_was() -> None:
     assert second.default_headers == {"X-Team": "red", "X-Kept": "1"}
     assert (first.timeout_seconds, first.max_retries) == (60.0, 3)
     assert first.default_headers == {"X-Team": "blue", "X-Kept": "1"}
-    assert second.api_key == first.api_key
+    assert second.credentials == first.credentials
 
 
 def test_headers_that_change_later_do_not_change_the_options() -> None:
@@ -311,7 +316,7 @@ def test_headers_that_change_later_do_not_change_the_options() -> None:
 
 def test_options_never_show_the_key_or_a_header() -> None:
     options = resolve(default_headers={"Proxy-Authorization": "Basic hunter2"})
-    for text in (repr(options), str(options), f"{options}", repr({"options": options}), f"{options.api_key!s:>20}"):
+    for text in (repr(options), str(options), f"{options}", repr({"options": options}), f"{options.credentials!s:>20}"):
         assert KEY not in text
         assert "hunter2" not in text
     assert repr(AsyncEigenpalClient(KEY)).count(KEY) == 0
