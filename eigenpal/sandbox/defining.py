@@ -5,6 +5,7 @@ A `Definition` is what a decorator was told; the registry makes automations and 
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Definition:
     """A function as one version of a workflow or agent.
 
     Raises:
-        ValueError: Slug or version can't be used.
+        ValueError: Slug, version or inputs can't be used.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Definition:
     folder_id: str | None = None
     api_enabled: bool = True
     admit: Admission | None = None
+    dependencies: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not is_slug(self.slug):
@@ -48,6 +50,10 @@ class Definition:
             )
         if release_of(self.version) is None:
             raise ValueError(f"{self.version!r} can't be a version: use three numbers, as in 1.0.0.")
+        try:
+            json.dumps(self.inputs, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"The inputs of {self.slug!r} can't be written as JSON: {error}.") from error
 
 
 class Defining(ABC):
@@ -69,6 +75,7 @@ class Defining(ABC):
         folder_id: str | None = None,
         api_enabled: bool = True,
         admit: Admission | None = None,
+        dependencies: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Make a function a workflow. It gets a `RunContext` and returns the output as a dict.
 
@@ -82,6 +89,7 @@ class Defining(ABC):
             folder_id: Folder in which it is listed.
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
+            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
 
         Raises:
             ValueError: Slug or version can't be used.
@@ -101,6 +109,7 @@ class Defining(ABC):
                     folder_id=folder_id,
                     api_enabled=api_enabled,
                     admit=admit,
+                    dependencies=dependencies,
                 )
             )
             return function
@@ -118,6 +127,7 @@ class Defining(ABC):
         inputs: Mapping[str, Any] | None = None,
         api_enabled: bool = True,
         admit: Admission | None = None,
+        dependencies: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Make a function an agent. It gets a `RunContext` and returns the output as a dict.
 
@@ -130,6 +140,7 @@ class Defining(ABC):
             inputs: Description of the inputs, any JSON.
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
+            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
 
         Raises:
             ValueError: Slug or version can't be used.
@@ -148,6 +159,7 @@ class Defining(ABC):
                     inputs=inputs,
                     api_enabled=api_enabled,
                     admit=admit,
+                    dependencies=dependencies,
                 )
             )
             return function

@@ -37,6 +37,10 @@ class Release:
     admit: Admission | None
     created_at: int
     commit: str
+    dependencies: Sequence[str] = ()  # packages that it uses, each with `@ref` if need be
+    commit_number: int = 0  # where its files are in the source store; 0 for a function without any
+    notes: str | None = None
+    author: str | None = None  # JSON text
 
     @property
     def is_async(self) -> bool:
@@ -60,6 +64,13 @@ class Automation:
     created_at: int
     updated_at: int
     releases: dict[str, Release]
+    unreleased: Sequence[Release] = ()  # commits of an agent's source without a version, newest first
+    head: Release | None = None  # what `main` means for an agent; None for its latest release
+
+    @property
+    def package(self) -> str:
+        """Path of its source package, such as `agents/mail-sorter`."""
+        return f"{self.kind}s/{slug_key(self.slug).replace('.', '/')}"
 
     def newest_first(self) -> list[Release]:
         """Return the versions, highest number first."""
@@ -82,10 +93,15 @@ class Automation:
         """
         if version is None or version == "latest":
             return self.latest
+        if self.kind == "agent" and version == "main":
+            return self.head or self.latest
         for release in self.newest_first():
             if version in (release.version, release.id):
                 return release
-            if self.kind == "agent" and (version in ("main", release.commit) or in_range(release.version, version)):
+            if self.kind == "agent" and (version == release.commit or in_range(release.version, version)):
+                return release
+        for release in self.unreleased:
+            if version in (release.id, release.commit):
                 return release
         known = ", ".join(release.version for release in self.newest_first())
         message = f"The {self.kind} {self.slug!r} has no version {version!r}."
@@ -121,38 +137,18 @@ class Registry:
             definitions: What is defined there now; empty when nothing is any more.
         """
         with self._lock:
-            self._definitions[origin] = {_key(definition): definition for definition in definitions}
+            groups = {**self._definitions, origin: {_key(definition): definition for definition in definitions}}
             # All of it anew, so that what a definition had covered comes back when that is gone.
             automations: dict[tuple[Kind, str], Automation] = {}
-            for group in self._definitions.values():
+            for group in groups.values():
                 for definition in group.values():
                     self._add(automations, definition)
-            self._automations = automations
+            self._definitions, self._automations = groups, automations
 
     def _add(self, automations: dict[tuple[Kind, str], Automation], definition: Definition) -> None:
         kind, slug, version = definition.kind, definition.slug, definition.version
-        text = definition.description or inspect.getdoc(definition.function)
-        document: dict[str, Any] = {"name": slug, "version": version}
-        if text:
-            document["description"] = text
-        if definition.inputs:
-            document["inputs"] = dict(definition.inputs)
-        if definition.steps:
-            document["steps"] = [{"name": step} for step in definition.steps]
-        automation_prefix, release_prefix = _ID_PREFIXES[kind]
-        automation_id = derived_id(automation_prefix, slug_key(slug))
-        release_id = derived_id(release_prefix, slug_key(slug), version)
-        release = Release(
-            id=release_id,
-            version=version,
-            function=definition.function,
-            definition=json.dumps(document),
-            yaml=to_yaml(document),
-            steps=tuple(definition.steps),
-            admit=definition.admit,
-            created_at=self._first_seen(release_id),
-            commit=hashlib.sha1(f"{kind}s/{slug}@{version}".encode(), usedforsecurity=False).hexdigest(),
-        )
+        release = release_from(definition, self._first_seen)
+        automation_id = automation_id_of(kind, slug)
         known = automations.get((kind, slug_key(slug)))
         releases = {**known.releases, version: release} if known else {version: release}
         automations[kind, slug_key(slug)] = Automation(
@@ -160,7 +156,7 @@ class Registry:
             id=automation_id,
             slug=slug,
             name=definition.name or slug,
-            description=text,
+            description=_text(definition),
             model=definition.model,
             block=definition.block,
             folder_id=definition.folder_id,
@@ -210,6 +206,53 @@ class Registry:
         if found is None:
             raise not_found(f"No such {kind}: {name!r}.", field=field)
         return found
+
+
+def automation_id_of(kind: Kind, slug: str) -> str:
+    """Return the id of the workflow or agent with a slug; it is the same wherever and whenever that exists."""
+    return derived_id(_ID_PREFIXES[kind][0], slug_key(slug))
+
+
+def release_id_of(kind: Kind, slug: str, version: str) -> str:
+    """Return the id of a version, given as its number or as a commit."""
+    return derived_id(_ID_PREFIXES[kind][1], slug_key(slug), version)
+
+
+def release_from(definition: Definition, first_seen: Callable[[str], int]) -> Release:
+    """Return a definition as a version.
+
+    Args:
+        definition: What was defined.
+        first_seen: Tells, for the id of a version, when it was first registered.
+    """
+    kind, slug, version = definition.kind, definition.slug, definition.version
+    document: dict[str, Any] = {"name": slug, "version": version}
+    text = _text(definition)
+    if text:
+        document["description"] = text
+    if definition.inputs:
+        document["inputs"] = dict(definition.inputs)
+    if definition.steps:
+        document["steps"] = [{"name": step} for step in definition.steps]
+    if definition.dependencies:
+        document["dependencies"] = list(definition.dependencies)
+    release_id = release_id_of(kind, slug, version)
+    return Release(
+        id=release_id,
+        version=version,
+        function=definition.function,
+        definition=json.dumps(document),
+        yaml=to_yaml(document),
+        steps=tuple(definition.steps),
+        admit=definition.admit,
+        created_at=first_seen(release_id),
+        commit=hashlib.sha1(f"{kind}s/{slug}@{version}".encode(), usedforsecurity=False).hexdigest(),
+        dependencies=tuple(definition.dependencies),
+    )
+
+
+def _text(definition: Definition) -> str | None:
+    return definition.description or inspect.getdoc(definition.function)
 
 
 def _key(definition: Definition) -> tuple[Kind, str, str]:
