@@ -19,14 +19,17 @@ except ImportError as _missing:
 from eigenpal.sandbox.clock import Clock, ManualClock
 from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, Step
 from eigenpal.sandbox.faults import Fault, Faults
+from eigenpal.sandbox.loading import LoadedFiles, WorkflowFileError, agent, workflow
 from eigenpal.sandbox.recording import RecordedRequest, Recorder
 from eigenpal.sandbox.sandbox import Sandbox
+from eigenpal.sandbox.stubs import Stub
 
 __all__ = [
     "Clock",
     "Fault",
     "Faults",
     "InputFile",
+    "LoadedFiles",
     "ManualClock",
     "RecordedRequest",
     "Recorder",
@@ -35,6 +38,10 @@ __all__ = [
     "RunFailed",
     "Sandbox",
     "Step",
+    "Stub",
+    "WorkflowFileError",
+    "agent",
+    "workflow",
 ]
 
 del _pypdf, _python_multipart, _starlette, _uvicorn

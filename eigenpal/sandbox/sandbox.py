@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import anyio.to_thread
 
 from eigenpal.sandbox.call import Tenant
 from eigenpal.sandbox.clock import Clock, milliseconds, wall_clock
+from eigenpal.sandbox.context import ArtifactData
+from eigenpal.sandbox.data_folder import DataFolder
 from eigenpal.sandbox.defining import Defining, Definition
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.hosting import Hosting, Settings
 from eigenpal.sandbox.ids import IdSource, derived_id
 from eigenpal.sandbox.invoices import extract_invoice
+from eigenpal.sandbox.keys import Keys
+from eigenpal.sandbox.loading import LoadedFiles
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.rows import FileRow
 from eigenpal.sandbox.server import ServerThread
 from eigenpal.sandbox.store import Store
+from eigenpal.sandbox.stubs import Stub, split_target
 
 MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them; above this it is surely a mistake
 MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
@@ -38,12 +42,15 @@ class Sandbox(Defining):
     Args:
         port: Port to listen on; 0 for a free one.
         data: Folder that keeps runs and files over restarts; a temporary one, deleted at stop, unless given.
-        api_key: Key that clients send; a random one unless given.
+        api_key: Key that clients send; a random one unless given, which a data folder keeps over restarts.
         run_latency: Seconds every run stays in `running` before its function begins; may be changed at any time.
         seed: Makes the ids of runs, files and steps repeatable.
         clock: Returns the present moment; the wall clock unless given. `ManualClock` is one that a test moves.
         max_body_bytes: Larger requests are refused with 413.
         max_running: How many runs execute at once; the others wait as `pending`.
+
+    Raises:
+        ValueError: An option can't be used, or the data folder's file of keys is no such file.
 
     Attributes:
         requests: The latest requests the server got.
@@ -74,6 +81,7 @@ class Sandbox(Defining):
         self._data = None if data is None else Path(data)
         now = clock or wall_clock
         self._registry = Registry(lambda _: milliseconds(now()))
+        self._keys = Keys(None if self._data is None else self._data / "keys.json")
         self._tenants: dict[str, Tenant] = {}
         self._settings = Settings(
             registry=self._registry,
@@ -87,9 +95,11 @@ class Sandbox(Defining):
             max_body_bytes=max_body_bytes,
             max_running=max_running,
         )
+        self._folder: DataFolder | None = None
         self._api_key = self.add_key(DEFAULT_TENANT, api_key)
         self._server: ServerThread | None = None
         self._hosting: Hosting | None = None
+        self._loaded: dict[tuple[Path, ...], LoadedFiles] = {}
         self._temporary: Path | None = None
         self._remove_temporary: Callable[[], object] = lambda: None
         invoice = {"invoice": {"type": "file", "description": "The invoice, a PDF or a text file."}}
@@ -112,6 +122,9 @@ class Sandbox(Defining):
             # Also when the process ends without a stop, as notebooks do.
             self._remove_temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         try:
+            self._folder = DataFolder(folder)
+            self._folder.open()
+            self._keys.save()
             self._hosting = Hosting(self._settings, folder)
             self._server = ServerThread(
                 self._hosting, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
@@ -125,7 +138,9 @@ class Sandbox(Defining):
         server, self._server, self._hosting = self._server, None, None
         if server is not None:
             server.stop()
-        self._temporary = None
+        if self._folder is not None:
+            self._folder.close()
+        self._temporary = self._folder = None
         self._remove_temporary()
 
     def __enter__(self) -> Self:
@@ -173,14 +188,22 @@ class Sandbox(Defining):
 
         Args:
             tenant: Whose key; any name. The key that every sandbox begins with belongs to `default`.
-            api_key: The key; a random one unless given.
+            api_key: The key; a random one unless given. A data folder keeps random ones: the first call for a tenant
+                returns the same key after a restart, and so does the second.
 
         Returns:
             The key.
+
+        Raises:
+            ValueError: The key has characters that no header can carry.
         """
-        key = api_key or f"eig_test_{secrets.token_urlsafe(24)}"
+        key = api_key or self._keys.take(tenant)
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("An API key is made of printable ASCII characters without spaces.")
         user = {"id": derived_id("user", tenant), "name": tenant, "email": f"{tenant}@sandbox.local"}
         self._tenants[key] = Tenant(tenant, user)
+        if self._folder is not None:
+            self._keys.save()
         return key
 
     # Workflows and agents
@@ -188,6 +211,55 @@ class Sandbox(Defining):
     def define(self, definition: Definition) -> None:
         """Take what `workflow` or `agent` defined; it can be started at once."""
         self._registry.define(definition)
+
+    def stub(
+        self,
+        target: str,
+        output: Mapping[str, Any] | None = None,
+        *,
+        version: str = "1.0.0",
+        error: str | None = None,
+        artifacts: Mapping[str, ArtifactData] | None = None,
+    ) -> Stub:
+        """Define a workflow or agent that ends every run the same way, in place of one of that name.
+
+        Args:
+            target: Slug of a workflow, or a target such as `agents.triage`.
+            output: Output of the runs.
+            version: Three numbers.
+            error: Fails the runs with this text instead.
+            artifacts: Artifacts that each run writes first, by name.
+
+        Returns:
+            The stub; its `calls` say what the runs were started with.
+
+        Raises:
+            ValueError: The target or version can't be used.
+        """
+        stub = Stub(output, error=error, artifacts=artifacts or {})
+        kind, slug = split_target(target)
+        self.define(Definition(kind=kind, slug=slug, function=stub, version=version, description="A stub."))
+        return stub
+
+    def load(self, *paths: Path | str) -> LoadedFiles:
+        """Define what Python files define with `workflow` and `agent` of `eigenpal.sandbox`.
+
+        Loading the same files again puts what they define now in place of what they defined before.
+
+        Args:
+            paths: The files; they run as trusted code, with their folders on `sys.path`.
+
+        Returns:
+            The files as they are loaded: what they define, whether they have changed, and a way to load them again.
+
+        Raises:
+            WorkflowFileError: One of them can't be loaded; nothing has changed.
+        """
+        whole = tuple(Path(path).resolve() for path in paths)
+        files = self._loaded.get(whole) or LoadedFiles(whole, self._registry.replace)
+        files.load()
+        self._loaded[whole] = files
+        return files
 
     def annotate(
         self,
