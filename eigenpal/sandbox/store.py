@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -113,6 +114,10 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(_SCHEMA)
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Return a block in which all that is read and written, in this and other stores, is one whole."""
+        return self._database.transaction()
 
     # Runs
 

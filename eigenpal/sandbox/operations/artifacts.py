@@ -38,27 +38,7 @@ async def download(call: Call) -> Response:
     file = call.services.store.file_at(call.run().id, path)
     if file is None:
         raise not_found(f"The run has no artifact {path!r}.", hint="GET /runs/{id}/artifacts lists them.")
-    headers = {
-        "content-type": file.content_type,
-        "content-disposition": _disposition(file.name),
-        "accept-ranges": "bytes",
-        "etag": f'"{file.digest}"',
-        "last-modified": formatdate(file.created_at / 1000, usegmt=True),
-    }
-    sent = call.request.headers
-    if headers["etag"] in sent.get("if-none-match", ""):
-        del headers["content-type"]
-        return Response(status_code=304, headers=headers)
-    wanted = sent.get("range")
-    if wanted is not None and sent.get("if-range", headers["etag"]) not in (headers["etag"], headers["last-modified"]):
-        wanted = None  # the client holds a part of other bytes
-    part = None if wanted is None else byte_range(wanted, file.size)
-    first, last = part or (0, file.size - 1)
-    headers["content-length"] = str(last - first + 1)
-    if part is not None:
-        headers["content-range"] = f"bytes {first}-{last}/{file.size}"
-    body = _stream(call.services.blobs.path(file.blob), first, last - first + 1)
-    return StreamingResponse(body, 206 if part else 200, headers)
+    return send_file(call, file)
 
 
 async def download_zip(call: Call) -> Response:
@@ -80,6 +60,39 @@ async def download_zip(call: Call) -> Response:
         "content-disposition": _disposition(f"{run.id}.zip"),
     }
     return StreamingResponse(_stream_and_close(archive), headers=headers)
+
+
+def send_file(call: Call, file: FileRow) -> Response:
+    """Return the answer that sends a file, whole, in part, or not at all when the client has it already.
+
+    Args:
+        call: The request; its headers say how much is wanted.
+        file: The file.
+
+    Raises:
+        Problem: 416, the part lies behind the end.
+    """
+    headers = {
+        "content-type": file.content_type,
+        "content-disposition": _disposition(file.name),
+        "accept-ranges": "bytes",
+        "etag": f'"{file.digest}"',
+        "last-modified": formatdate(file.created_at / 1000, usegmt=True),
+    }
+    sent = call.request.headers
+    if headers["etag"] in sent.get("if-none-match", ""):
+        del headers["content-type"]
+        return Response(status_code=304, headers=headers)
+    wanted = sent.get("range")
+    if wanted is not None and sent.get("if-range", headers["etag"]) not in (headers["etag"], headers["last-modified"]):
+        wanted = None  # the client holds a part of other bytes
+    part = None if wanted is None else byte_range(wanted, file.size)
+    first, last = part or (0, file.size - 1)
+    headers["content-length"] = str(last - first + 1)
+    if part is not None:
+        headers["content-range"] = f"bytes {first}-{last}/{file.size}"
+    body = _stream(call.services.blobs.path(file.blob), first, last - first + 1)
+    return StreamingResponse(body, 206 if part else 200, headers)
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:

@@ -72,7 +72,8 @@ async def start_as(call: Call, read: Reader, answer: Answer) -> Response:
             metadata=wanted.metadata,
             overrides=wanted.overrides,
         )
-        services.store.add_run(run, _input_files(call, run, wanted))
+        with services.store.transaction():  # a file that is referred to must not go between the two
+            services.store.add_run(run, _input_files(call, run, wanted))
     except BaseException:
         discard(wanted.uploads, services.blobs)
         raise
