@@ -27,6 +27,10 @@ class Twin(Generic[A]):
             return super().__repr__()
         return repr(self._async).replace(type(self._async).__name__, type(self).__name__, 1)
 
+    def _repr_html_(self) -> str | None:
+        show: Callable[[], str] | None = getattr(self._async, "_repr_html_", None)
+        return None if show is None else show()
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} can't be pickled: make a client in each process, and send it ids")
 

@@ -96,7 +96,7 @@ def described_class(path: str, kind: type[Any]) -> Iterator[str]:
     yield from methods(path, kind)
     if kind.__name__.endswith("Client"):
         make: Any = kind
-        yield from namespaces(path, make(api_key="snapshot", base_url="http://127.0.0.1:1"))
+        yield from namespaces(path, make("snapshot", base_url="http://127.0.0.1:1"))
 
 
 def methods(path: str, kind: type[Any]) -> Iterator[str]:

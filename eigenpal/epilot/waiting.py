@@ -1,0 +1,144 @@
+"""Waiting for an execution: when a wait stops, whom it asks on the way, and what it raises.
+
+The time of a wait is the time that the service takes: while a callback decides, the clock stands still.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, Literal
+
+import anyio
+import attrs
+
+from eigenpal.engine.session import Session
+from eigenpal.epilot.approvals import Decider, asked_of, decided_by, identity, settle
+from eigenpal.epilot.models.executions import Execution, ExecutionStatus
+from eigenpal.epilot.operations import CANCEL_EXECUTION, GET_EXECUTION
+from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
+from eigenpal.waiting.polling import Poll
+from eigenpal.waiting.runs import checked_times
+
+logger: logging.Logger = logging.getLogger("eigenpal")
+
+Until = Literal["human", "end"]
+"""What ends a wait: that a human is needed too, or only the end of the execution."""
+
+CANCEL_PATIENCE_SECONDS: Final = 10.0  # for the cancel request that follows a wait that ran out
+
+
+@attrs.define(kw_only=True)
+class ExecutionWait:
+    """One wait for one execution; the options are the arguments of `executions.wait`.
+
+    Raises:
+        EigenpalInputError: An option that can't work. Make the wait before what it waits for is started.
+    """
+
+    session: Session
+    until: Until
+    timeout_seconds: float | None
+    poll_interval_seconds: float
+    raise_on_failure: bool
+    cancel_on_timeout: bool
+    on_approval: Decider | None
+    on_update: Callable[[Execution], object] | None
+    _last: Execution | None = None
+    _left_to_others: object = None
+    _warned: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        checked_times(self.timeout_seconds, self.poll_interval_seconds)
+        if self.until not in ("human", "end"):
+            raise EigenpalInputError(f'until must be "human" or "end", not {self.until!r}')
+
+    async def result(self, execution_id: str, *, started: Execution | None = None) -> Execution:
+        """Wait, and return the execution as it is then.
+
+        Args:
+            execution_id: What to wait for.
+            started: The answer to its start, if it was started a moment ago: it may be over already.
+        """
+        left, seen = self.timeout_seconds, started
+        while True:
+            if seen is None or not self._noted(seen):
+                began = anyio.current_time()
+                seen = await self._next_stop(execution_id, left, at_once=seen is None)
+                left = None if left is None else max(0.0, left - (anyio.current_time() - began))
+            if seen.is_terminal or self.on_approval is None:
+                return self._judged(seen)
+            request = asked_of(seen)
+            if (decision := await decided_by(self.on_approval, request)) is not None:
+                seen = await settle(self.session, request, decision)
+            elif self.until == "human":
+                return self._judged(seen)
+            else:
+                self._left_to_others, seen = identity(request.action), None
+
+    async def _next_stop(self, execution_id: str, seconds: float | None, *, at_once: bool) -> Execution:
+        poll = Poll(
+            fetch=lambda: self.session.call(GET_EXECUTION, execution_id),
+            is_over=self._noted,
+            changed=lambda before, now: False,
+            sleep=self.session.policy.sleep,
+        )
+        stop = await poll.until_over(
+            timeout_seconds=seconds, poll_interval_seconds=self.poll_interval_seconds, at_once=at_once
+        )
+        if stop is None:
+            raise await self._ran_out(execution_id, poll.trouble)
+        return stop
+
+    def _noted(self, seen: Execution) -> bool:
+        """Take note of a look, and tell whether the wait stops here: for good, or to ask somebody."""
+        before, self._last = self._last, seen
+        if self.on_update is not None and (before is None or _news(before) != _news(seen)):
+            self.on_update(seen)
+        if not self._warned and seen.status is not None and not isinstance(seen.status, ExecutionStatus):
+            self._warned = True
+            logger.warning("execution %s has the unknown status %r; still waiting", seen.id, seen.status)
+        if not seen.needs_human:
+            return seen.is_terminal
+        if self.until == "end" and self.on_approval is None:
+            return False
+        return identity(asked_of(seen).action) != self._left_to_others
+
+    def _judged(self, seen: Execution) -> Execution:
+        """Return how the wait ended, or raise it if it is to be raised."""
+        if seen.succeeded or not self.raise_on_failure:
+            return seen
+        if seen.needs_human:
+            tool = seen.pending_action.tool if seen.pending_action is not None else None
+            text = f"execution {seen.id} waits for a human to allow {tool or 'its next action'}"
+        else:
+            why = seen.error.message or seen.error.code if seen.error is not None else None
+            text = f"execution {seen.id} ended as {seen.status}: {why or 'the service gave no reason'}"
+        error = EigenpalRunError(text)
+        error.run_id, error.run = seen.id, seen
+        raise error
+
+    async def _ran_out(self, execution_id: str, trouble: EigenpalError | None) -> EigenpalTimeoutError:
+        last, limit = self._last, self.timeout_seconds
+        seen = f"it was last seen as {last.status}" if last is not None else "it was never seen"
+        then = f"It goes on; wait for it again with executions.wait({execution_id!r})."
+        if self.cancel_on_timeout and await self._cancelled(execution_id):
+            then = "It was cancelled."
+        failed = f" The last look failed: {trouble}" if trouble is not None else ""
+        error = EigenpalTimeoutError(f"execution {execution_id} took longer than {limit:g} s: {seen}. {then}{failed}")
+        error.run_id, error.run = execution_id, last
+        return error
+
+    async def _cancelled(self, execution_id: str) -> bool:
+        with anyio.move_on_after(CANCEL_PATIENCE_SECONDS):
+            try:
+                await self.session.call(CANCEL_EXECUTION, execution_id)
+            except EigenpalError:
+                return False
+            return True
+        return False
+
+
+def _news(seen: Execution) -> object:
+    """Return what a caller is told about when it changes."""
+    return seen.status, identity(seen.pending_action) if seen.needs_human else None
