@@ -27,6 +27,8 @@ from eigenpal.sandbox.store import Store
 ArtifactData: TypeAlias = bytes | str | Path | Iterable[bytes]
 Result = TypeVar("Result")
 
+CANCELLED = "The run was cancelled."
+
 
 class RunFailed(Exception):
     """Raise it in a workflow to fail the run with exactly this text."""
@@ -108,7 +110,6 @@ class RunContext:
         *,
         run_id: str,
         arguments: Mapping[str, Any],
-        files: Mapping[str, InputFile | list[InputFile]],
         metadata: Mapping[str, Any] | None,
         overrides: Mapping[str, Any],
         store: Store,
@@ -118,7 +119,7 @@ class RunContext:
     ) -> None:
         self.run_id = run_id
         self.input = arguments
-        self.files = files
+        self.files: Mapping[str, InputFile | list[InputFile]] = {}  # may change until the run begins to execute
         self.metadata: Mapping[str, Any] = metadata or {}
         self._overrides = overrides
         self._store = store
@@ -126,6 +127,7 @@ class RunContext:
         self._ids = ids
         self._clock = clock
         self._cancelled = threading.Event()
+        self._end_reason = CANCELLED
         self._lock = threading.Lock()
         self._positions = 0
         self._open_steps: list[str] = []
@@ -209,7 +211,7 @@ class RunContext:
             output = None if step.output is None else to_json(step.output, f"The output of step {name}")
         except BaseException as error:
             cancelled = self._cancelled.is_set()
-            text = "The run was cancelled." if cancelled else describe(error)
+            text = self._end_reason if cancelled else describe(error)
             self._store.put_step(replace(row, status="failure", error=text, completed_at=self._now()))
             if self._failure is None or self._failure[0] is not error:
                 self._failure = (error, name)
@@ -330,8 +332,13 @@ class RunContext:
 
     # For the engine
 
-    def request_cancel(self) -> None:
-        """Make the next checkpoint end the run."""
+    def request_cancel(self, reason: str = CANCELLED) -> None:
+        """Make the next checkpoint end the run.
+
+        Args:
+            reason: What its open steps say of it.
+        """
+        self._end_reason = reason
         self._cancelled.set()
 
     def step_that_raised(self, error: BaseException) -> str | None:

@@ -25,7 +25,7 @@ class Definition:
     """A function as one version of a workflow or agent.
 
     Raises:
-        ValueError: Slug, version or inputs can't be used.
+        ValueError: Slug, version, inputs, retries or time limit can't be used.
     """
 
     kind: Kind
@@ -42,6 +42,8 @@ class Definition:
     api_enabled: bool = True
     admit: Admission | None = None
     dependencies: Sequence[str] = ()
+    retries: int = 0
+    time_limit_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not is_slug(self.slug):
@@ -50,6 +52,10 @@ class Definition:
             )
         if release_of(self.version) is None:
             raise ValueError(f"{self.version!r} can't be a version: use three numbers, as in 1.0.0.")
+        if self.retries < 0:
+            raise ValueError(f"{self.slug!r} can't be retried {self.retries} times: give 0 or more.")
+        if self.time_limit_seconds is not None and not self.time_limit_seconds > 0:
+            raise ValueError(f"The time limit of {self.slug!r} must be more than 0 seconds.")
         try:
             json.dumps(self.inputs, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -76,6 +82,8 @@ class Defining(ABC):
         api_enabled: bool = True,
         admit: Admission | None = None,
         dependencies: Sequence[str] = (),
+        retries: int = 0,
+        time_limit_seconds: float | None = None,
     ) -> Callable[[Function], Function]:
         """Make a function a workflow. It gets a `RunContext` and returns the output as a dict.
 
@@ -90,9 +98,13 @@ class Defining(ABC):
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
             dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
+            retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
+                chain: `execution.retry` tells the place in it.
+            time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
+                function in a thread can't be stopped: it ends at its next checkpoint, after its run.
 
         Raises:
-            ValueError: Slug or version can't be used.
+            ValueError: Slug, version, retries or time limit can't be used.
         """
 
         def register(function: Function) -> Function:
@@ -110,6 +122,8 @@ class Defining(ABC):
                     api_enabled=api_enabled,
                     admit=admit,
                     dependencies=dependencies,
+                    retries=retries,
+                    time_limit_seconds=time_limit_seconds,
                 )
             )
             return function
@@ -128,6 +142,8 @@ class Defining(ABC):
         api_enabled: bool = True,
         admit: Admission | None = None,
         dependencies: Sequence[str] = (),
+        retries: int = 0,
+        time_limit_seconds: float | None = None,
     ) -> Callable[[Function], Function]:
         """Make a function an agent. It gets a `RunContext` and returns the output as a dict.
 
@@ -141,9 +157,13 @@ class Defining(ABC):
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
             dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
+            retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
+                chain: `execution.retry` tells the place in it.
+            time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
+                function in a thread can't be stopped: it ends at its next checkpoint, after its run.
 
         Raises:
-            ValueError: Slug or version can't be used.
+            ValueError: Slug, version, retries or time limit can't be used.
         """
 
         def register(function: Function) -> Function:
@@ -160,6 +180,8 @@ class Defining(ABC):
                     api_enabled=api_enabled,
                     admit=admit,
                     dependencies=dependencies,
+                    retries=retries,
+                    time_limit_seconds=time_limit_seconds,
                 )
             )
             return function

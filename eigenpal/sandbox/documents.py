@@ -223,7 +223,7 @@ def debug_section(run: RunRow) -> Document:
             "phase": phases[-1]["phase"],
             "code": "run_failed",
             "category": "runtime",
-            "retryable": False,
+            "retryable": run.next_run_id is not None,
             "userMessage": run.error,
             "occurredAt": timestamp(run.completed_at),
             "traceback": run.traceback,

@@ -18,9 +18,10 @@ from typing import Any
 from eigenpal.sandbox.blobs import BlobFolder
 from eigenpal.sandbox.calling import FunctionCall
 from eigenpal.sandbox.clock import Clock, milliseconds
-from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
+from eigenpal.sandbox.context import CANCELLED, InputFile, RunCancelled, RunContext, RunFailed, describe, to_json
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.json_values import is_object
+from eigenpal.sandbox.new_runs import copied_inputs, retry_of
 from eigenpal.sandbox.registry import Release
 from eigenpal.sandbox.rows import RunRow
 from eigenpal.sandbox.states import NOT_STARTED, Event, InvalidTransition, Status
@@ -29,7 +30,6 @@ from eigenpal.sandbox.store import Store
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 
 PATIENCE_SECONDS = 0.15  # what stop() grants functions to reach a checkpoint; it should feel immediate
-CANCELLED = "The run was cancelled."
 
 
 @dataclass(eq=False, slots=True)
@@ -38,6 +38,7 @@ class _Flight:
 
     context: RunContext
     release: Release
+    retries_left: int
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     call: FunctionCall | None = None
@@ -88,11 +89,7 @@ class Executor:
         if reason is not None:
             self._store.advance(run.id, Event.REJECT, self._now(), error=reason)
             return
-        self._store.advance(run.id, Event.ENQUEUE, self._now())
-        flight = self._flights[run.id] = _Flight(self._context(run), release)
-        task = asyncio.get_running_loop().create_task(self._fly(run.id, flight), name=f"run {run.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._enqueue(run, release, retries_left=release.retries)
 
     async def wait_ended(self, run_id: str) -> None:
         """Return once a run has ended; at once when it isn't in flight."""
@@ -138,17 +135,29 @@ class Executor:
 
     # One run
 
+    def _enqueue(self, run: RunRow, release: Release, *, retries_left: int) -> None:
+        self._store.advance(run.id, Event.ENQUEUE, self._now())
+        flight = self._flights[run.id] = _Flight(self._context(run), release, retries_left)
+        task = asyncio.get_running_loop().create_task(self._fly(run.id, flight), name=f"run {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _fly(self, run_id: str, flight: _Flight) -> None:
         try:
             async with self._slots:
                 if flight.cancelled.is_set():
                     return
                 self._store.advance(run_id, Event.START, self._now())
+                flight.context.files = self._input_files(run_id)
                 event, changes = await self._outcome(flight)
                 if event is Event.COMPLETE:
                     self._store.advance(run_id, Event.FINISH, self._now())
                     self._finalize(run_id, flight)
-                self._store.advance(run_id, event, self._now(), **changes)
+                with self._store.transaction():  # whoever sees the failure sees what follows it
+                    self._store.advance(run_id, event, self._now(), **changes)
+                    following = self._keep_retry(run_id, flight) if event is Event.FAIL else None
+                if following is not None:
+                    self._enqueue(following, flight.release, retries_left=flight.retries_left - 1)
         except asyncio.CancelledError:
             self._store.interrupt(run_id, self._now())  # before anyone who waits for the end looks at the run
             raise
@@ -157,6 +166,15 @@ class Executor:
         finally:
             self._flights.pop(run_id, None)
             flight.ended.set()
+
+    def _keep_retry(self, run_id: str, flight: _Flight) -> RunRow | None:
+        """Keep the run that tries again what has just failed; None when nothing may."""
+        failed = self._store.run(run_id)
+        if flight.retries_left == 0 or self._stopping or failed is None or failed.cancel_requested_at is not None:
+            return None
+        run = retry_of(self._ids, failed, now=self._now())
+        self._store.add_run(run, copied_inputs(self._ids, self._store.files(run_id), run))
+        return run
 
     async def _outcome(self, flight: _Flight) -> tuple[Event, dict[str, Any]]:
         try:
@@ -187,7 +205,21 @@ class Executor:
         flight.call = FunctionCall(
             lambda: release.function(context), in_loop=release.is_async, name=f"eigenpal-sandbox {context.run_id}"
         )
-        return await flight.call.result()
+        if release.time_limit_seconds is None:
+            return await flight.call.result()
+        result = asyncio.ensure_future(flight.call.result())
+        try:
+            await asyncio.wait((result,), timeout=release.time_limit_seconds)
+            if result.done():
+                return result.result()
+        finally:
+            # What the function still does counts no more; asking for its error keeps the loop from reporting it.
+            result.add_done_callback(lambda late: late.cancelled() or late.exception())
+            result.cancel()
+        error = RunFailed(f"The run took longer than its time limit of {release.time_limit_seconds:g} seconds.")
+        context.request_cancel(str(error))
+        self._store.fail_open_steps(context.run_id, str(error), self._now())
+        raise error
 
     def _finalize(self, run_id: str, flight: _Flight) -> None:
         """Write the root files that every agent run has."""
@@ -207,8 +239,21 @@ class Executor:
                 flight.context.write_file(path, text, content_type=content_type)
 
     def _context(self, run: RunRow) -> RunContext:
+        overrides: Mapping[str, Any] = json.loads(run.overrides) if run.overrides else {}
+        return RunContext(
+            run_id=run.id,
+            arguments=json.loads(run.arguments),
+            metadata=json.loads(run.metadata) if run.metadata else None,
+            overrides=overrides.get("steps") or {},
+            store=self._store,
+            blobs=self._blobs,
+            ids=self._ids,
+            clock=self._clock,
+        )
+
+    def _input_files(self, run_id: str) -> Mapping[str, InputFile | list[InputFile]]:
         files: dict[str, InputFile | list[InputFile]] = {}
-        for row in self._store.files(run.id):
+        for row in self._store.files(run_id):
             if row.input_name is None:
                 continue
             file = InputFile(row.name, self._blobs.path(row.blob), row.content_type, row.size)
@@ -219,18 +264,7 @@ class Executor:
                 known.append(file)
             else:
                 files[row.input_name] = [known, file]
-        overrides: Mapping[str, Any] = json.loads(run.overrides) if run.overrides else {}
-        return RunContext(
-            run_id=run.id,
-            arguments=json.loads(run.arguments),
-            files=files,
-            metadata=json.loads(run.metadata) if run.metadata else None,
-            overrides=overrides.get("steps") or {},
-            store=self._store,
-            blobs=self._blobs,
-            ids=self._ids,
-            clock=self._clock,
-        )
+        return files
 
     def _now(self) -> int:
         return milliseconds(self._clock())

@@ -41,6 +41,8 @@ class Release:
     commit_number: int = 0  # where its files are in the source store; 0 for a function without any
     notes: str | None = None
     author: str | None = None  # JSON text
+    retries: int = 0
+    time_limit_seconds: float | None = None
 
     @property
     def is_async(self) -> bool:
@@ -70,7 +72,7 @@ class Automation:
     @property
     def package(self) -> str:
         """Path of its source package, such as `agents/mail-sorter`."""
-        return f"{self.kind}s/{slug_key(self.slug).replace('.', '/')}"
+        return package_path(self.kind, self.slug)
 
     def newest_first(self) -> list[Release]:
         """Return the versions, highest number first."""
@@ -208,6 +210,11 @@ class Registry:
         return found
 
 
+def package_path(kind: Kind, slug: str) -> str:
+    """Return the path of a source package, such as `agents/mail-sorter`."""
+    return f"{kind}s/{slug_key(slug).replace('.', '/')}"
+
+
 def automation_id_of(kind: Kind, slug: str) -> str:
     """Return the id of the workflow or agent with a slug; it is the same wherever and whenever that exists."""
     return derived_id(_ID_PREFIXES[kind][0], slug_key(slug))
@@ -236,6 +243,10 @@ def release_from(definition: Definition, first_seen: Callable[[str], int]) -> Re
         document["steps"] = [{"name": step} for step in definition.steps]
     if definition.dependencies:
         document["dependencies"] = list(definition.dependencies)
+    if definition.retries:
+        document["retries"] = definition.retries
+    if definition.time_limit_seconds is not None:
+        document["timeLimitSeconds"] = definition.time_limit_seconds
     release_id = release_id_of(kind, slug, version)
     return Release(
         id=release_id,
@@ -248,6 +259,8 @@ def release_from(definition: Definition, first_seen: Callable[[str], int]) -> Re
         created_at=first_seen(release_id),
         commit=hashlib.sha1(f"{kind}s/{slug}@{version}".encode(), usedforsecurity=False).hexdigest(),
         dependencies=tuple(definition.dependencies),
+        retries=definition.retries,
+        time_limit_seconds=definition.time_limit_seconds,
     )
 
 
