@@ -189,8 +189,12 @@ def _report(path: Path, error: BaseException) -> str:
     """Return what is wrong, without the frames of this file and of Python's import system."""
     if isinstance(error, OSError) and error.filename == str(path):
         return f"{path} can't be read: {error.strerror}."
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
-    return f"{path} can't be loaded:\n{text}"
+    shown = traceback.TracebackException.from_exception(error)
+    shown.stack = traceback.StackSummary.from_list(
+        [frame for frame in shown.stack if not _is_machinery(frame.filename)]
+    )
+    return f"{path} can't be loaded:\n{''.join(shown.format()).rstrip()}"
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith("<frozen importlib") or Path(file).parent == Path(__file__).parent
