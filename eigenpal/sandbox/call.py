@@ -15,6 +15,7 @@ from eigenpal.sandbox.clock import Clock, milliseconds
 from eigenpal.sandbox.executor import Executor
 from eigenpal.sandbox.grammar import parse_integer
 from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.organisation import Organisation
 from eigenpal.sandbox.problems import not_found
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.reviews import Reviews
@@ -46,6 +47,7 @@ class Services:
     reviews: Reviews
     blobs: BlobFolder
     registry: Registry
+    organisation: Organisation
     executor: Executor
     ids: IdSource
     clock: Clock

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigenpal.sandbox.clock import timestamp
+from eigenpal.sandbox.grammar import release_of, slug_key
 from eigenpal.sandbox.registry import Automation, Release
 from eigenpal.sandbox.rows import FileRow, ReviewRow, RunRow, StepRow
 from eigenpal.sandbox.states import Status
@@ -32,7 +33,7 @@ def source(run: RunRow) -> Document:
     git = {
         "requestedRef": run.requested_ref,
         "resolvedRef": run.resolved_ref,
-        "resolvedTag": f"agents.{run.source_name.replace('/', '.')}@{run.version}",
+        "resolvedTag": f"agents.{slug_key(run.source_name)}@{run.version}" if release_of(run.version) else None,
         "commitSha": run.commit_sha,
     }
     return {

@@ -54,6 +54,7 @@ class Executor:
         clock: Tells the time.
         latency: Returns the seconds every run spends in `running` before its function begins.
         max_running: How many runs execute at once; the others wait as `pending`.
+        lockfile: Returns the lockfile of a run.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Executor:
         clock: Clock,
         latency: Callable[[], float],
         max_running: int,
+        lockfile: Callable[[RunRow], Mapping[str, Any]],
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._ids = ids
         self._clock = clock
         self._latency = latency
+        self._lockfile = lockfile
         self._slots = asyncio.Semaphore(max_running)
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -227,11 +230,10 @@ class Executor:
         if run is None or run.kind != "agent":
             return
         events = "".join(f"{event}\n" for event in self._store.trace_events(run_id))
-        lock = {"name": f"agents/{run.source_name}", "version": run.version, "commit": run.commit_sha}
         roots = {
             "trace.jsonl": (events, "application/x-ndjson"),
             "issues.md": ("", "text/markdown"),
-            "eigenpal.lock": (json.dumps(lock, indent=2) + "\n", "application/json"),
+            "eigenpal.lock": (json.dumps(self._lockfile(run), indent=2) + "\n", "application/json"),
         }
         written = {file.path for file in self._store.files(run_id)}
         for path, (text, content_type) in roots.items():

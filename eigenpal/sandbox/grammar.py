@@ -32,16 +32,16 @@ def is_slug(name: str) -> bool:
     return _SLUG.fullmatch(name) is not None
 
 
-def parse_target(target: object) -> tuple[Kind, str]:
+def parse_target(target: object, field: str = "body.target") -> tuple[Kind, str]:
     """Return kind (`workflow` or `agent`) and name of a target.
 
     Args:
         target: `workflows.<slug or id>` or `agents.<slug or id>`, without a version.
+        field: Where it came from, for the error.
 
     Raises:
         Problem: 400, the text is not such a target.
     """
-    field = "body.target"
     if target is None:
         raise invalid(field, "A target is required.", code="required")
     if not isinstance(target, str):
@@ -137,6 +137,21 @@ def parse_integer(text: str, field: str, low: int, high: int | None = None) -> i
         return int(text)
     allowed = f"{low} or more" if high is None else f"{low} to {high}"
     raise invalid(field, f"{text!r} is not a whole number of {allowed}.")
+
+
+def parse_flag(text: str, field: str) -> bool:
+    """Return the truth value of a query value.
+
+    Args:
+        text: `true` or `false`, in any case.
+        field: Where it came from, for the error.
+
+    Raises:
+        Problem: 400, it is neither.
+    """
+    if text.lower() not in ("true", "false"):
+        raise invalid(field, f"{text!r} is neither true nor false.")
+    return text.lower() == "true"
 
 
 def split_list(values: Sequence[str]) -> list[str]:

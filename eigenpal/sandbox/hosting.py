@@ -18,6 +18,7 @@ from eigenpal.sandbox.executor import Executor
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.operations import GENERATION_07
+from eigenpal.sandbox.organisation import Organisation
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.reviews import Reviews
@@ -39,6 +40,7 @@ class Settings:
     latency: Callable[[], float]
     max_body_bytes: int
     max_running: int
+    writable_sources: bool
 
     def now(self) -> int:
         """Return the present moment in milliseconds since 1970."""
@@ -59,6 +61,7 @@ class Hosting:
         self._stopping = False
         self._database: Database | None = None
         self._store: Store | None = None
+        self._organisation: Organisation | None = None
         self._executor: Executor | None = None
 
     @property
@@ -72,6 +75,17 @@ class Hosting:
             raise RuntimeError("This sandbox is not running.")
         return self._store
 
+    @property
+    def organisation(self) -> Organisation:
+        """Agents and source.
+
+        Raises:
+            RuntimeError: The server is not running.
+        """
+        if self._organisation is None:
+            raise RuntimeError("This sandbox is not running.")
+        return self._organisation
+
     async def open(self) -> ASGIApp:
         """Take up the state of the data folder and return the application."""
         settings = self._settings
@@ -80,7 +94,16 @@ class Hosting:
         database = self._database = Database(self._folder / "sandbox.sqlite3")
         store = self._store = Store(database)
         store.fail_interrupted(settings.now())
-        blobs.keep_only(store.blobs())
+        organisation = self._organisation = Organisation.open(
+            self._folder,
+            database=database,
+            blobs=blobs,
+            registry=settings.registry,
+            ids=settings.ids,
+            now=settings.now,
+            writable=settings.writable_sources,
+        )
+        blobs.keep_only(store.blobs() | organisation.source.blobs())
         settings.registry.date(lambda release_id: store.first_seen(release_id, settings.now()))
         self._executor = Executor(
             store=store,
@@ -89,12 +112,14 @@ class Hosting:
             clock=settings.clock,
             latency=settings.latency,
             max_running=settings.max_running,
+            lockfile=organisation.packages.lockfile_of,
         )
         services = Services(
             store=store,
             reviews=Reviews(database),
             blobs=blobs,
             registry=settings.registry,
+            organisation=organisation,
             executor=self._executor,
             ids=settings.ids,
             clock=settings.clock,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eigenpal.sandbox.blobs import BlobFolder
+from eigenpal.sandbox.context import guess_type
 from eigenpal.sandbox.grammar import release_of, safe_path
 from eigenpal.sandbox.ids import IdSource
-from eigenpal.sandbox.context import guess_type
 from eigenpal.sandbox.source_store import Commit, CommitFile, SourceStore
 
 MAIN = "main"  # the only branch

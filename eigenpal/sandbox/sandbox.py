@@ -24,10 +24,12 @@ from eigenpal.sandbox.ids import IdSource, derived_id
 from eigenpal.sandbox.invoices import extract_invoice
 from eigenpal.sandbox.keys import Keys
 from eigenpal.sandbox.loading import LoadedFiles
+from eigenpal.sandbox.organisation import Organisation
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.rows import FileRow
 from eigenpal.sandbox.server import ServerThread
+from eigenpal.sandbox.source import Source
 from eigenpal.sandbox.store import Store
 from eigenpal.sandbox.stubs import Stub, split_target
 
@@ -48,6 +50,7 @@ class Sandbox(Defining):
         clock: Returns the present moment; the wall clock unless given. `ManualClock` is one that a test moves.
         max_body_bytes: Larger requests are refused with 413.
         max_running: How many runs execute at once; the others wait as `pending`.
+        writable_sources: Let the API write agents' files, as servers did before Git held them.
 
     Raises:
         ValueError: An option can't be used, or the data folder's file of keys is no such file.
@@ -56,6 +59,7 @@ class Sandbox(Defining):
         requests: The latest requests the server got.
         faults: Plans what is to go wrong.
         run_latency: As above.
+        source: Pushes source files of agents, and archives agents.
 
     Example:
         with Sandbox() as sandbox:
@@ -73,6 +77,7 @@ class Sandbox(Defining):
         clock: Clock | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         max_running: int = MAX_RUNNING,
+        writable_sources: bool = False,
     ) -> None:
         self.requests: Recorder = Recorder()
         self.faults: Faults = Faults()
@@ -94,7 +99,9 @@ class Sandbox(Defining):
             latency=lambda: self.run_latency,
             max_body_bytes=max_body_bytes,
             max_running=max_running,
+            writable_sources=writable_sources,
         )
+        self.source: Source = Source(self._organisation, self._settings.now)
         self._folder: DataFolder | None = None
         self._api_key = self.add_key(DEFAULT_TENANT, api_key)
         self._server: ServerThread | None = None
@@ -315,6 +322,11 @@ class Sandbox(Defining):
         if self._hosting is None:
             raise RuntimeError("This sandbox is not running.")
         return self._hosting.store
+
+    def _organisation(self) -> Organisation:
+        if self._hosting is None:
+            raise RuntimeError("This sandbox is not running.")
+        return self._hosting.organisation
 
     def __repr__(self) -> str:
         state = f"running at {self.url}" if self._server is not None else "stopped"

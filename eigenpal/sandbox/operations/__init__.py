@@ -5,19 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eigenpal.sandbox.operations import (
+    agent_files,
+    agents,
     artifacts,
+    email_triggers,
     expected,
     feedback,
     run_details,
     run_files,
     run_list,
     runs,
+    secrets,
+    source,
     starting,
     workflows,
 )
 from eigenpal.sandbox.routing import Operation, Route
 
 GENERATION_07: Sequence[Route[Operation]] = (
+    Route("GET", "/agents", agents.list_agents, "agents.list"),
+    Route("POST", "/agents", agents.create, "agents.create"),
+    Route("GET", "/agents/triggers/email", email_triggers.list_aliases, "agents.email_triggers.list"),
+    Route("GET", "/agents/{agentId}", agents.get, "agents.get"),
+    Route("PATCH", "/agents/{agentId}", agents.update, "agents.update"),
+    Route("GET", "/agents/{agentId}/files", agent_files.list_files, "agents.list_files"),
+    Route("PUT", "/agents/{agentId}/files", agent_files.put_file, "agents.put_file"),
+    Route("POST", "/agents/{agentId}/files", agent_files.upload_files, "agents.upload_files"),
+    Route("GET", "/agents/{agentId}/versions", agents.versions, "agents.versions"),
+    Route("GET", "/agents/{agentId}/triggers/email", email_triggers.get, "agents.email_triggers.get"),
+    Route("PATCH", "/agents/{agentId}/triggers/email", email_triggers.update, "agents.email_triggers.update"),
+    Route(
+        "POST", "/agents/{agentId}/triggers/email", email_triggers.create_alias, "agents.email_triggers.create_alias"
+    ),
+    Route(
+        "PATCH",
+        "/agents/{agentId}/triggers/email/{emailId}",
+        email_triggers.update_alias,
+        "agents.email_triggers.update_alias",
+    ),
+    Route(
+        "DELETE",
+        "/agents/{agentId}/triggers/email/{emailId}",
+        email_triggers.delete_alias,
+        "agents.email_triggers.delete_alias",
+    ),
+    Route("POST", "/automations/{automation}/sync", source.sync, "automations.sync"),
     Route("POST", "/runs", starting.start, "run"),
     Route("GET", "/runs", run_list.list_runs, "runs.list"),
     Route("GET", "/runs/{id}", runs.get, "runs.get"),
@@ -41,6 +73,12 @@ GENERATION_07: Sequence[Route[Operation]] = (
     Route("GET", "/runs/{id}/files", run_files.list_files, "runs.files.list"),
     Route("POST", "/runs/{id}/files", run_files.upload, "runs.files.upload"),
     Route("DELETE", "/runs/{id}/files/{fileId}", run_files.delete, "runs.files.delete"),
+    Route("GET", "/source/repository", source.repository, "source.repository"),
+    Route("GET", "/source/raw", source.raw, "source.raw"),
+    Route("GET", "/source/releases", source.releases, "source.releases"),
+    Route("GET", "/source/lockfile", source.lockfile, "source.lockfile"),
+    Route("POST", "/source/secrets/encrypt", secrets.encrypt, "source.encrypt_secrets"),
+    Route("POST", "/source/secrets/decrypt", secrets.decrypt, "source.decrypt_secrets"),
     Route("GET", "/workflows", workflows.list_workflows, "workflows.list"),
     Route("GET", "/workflows/{id}", workflows.get, "workflows.get"),
     Route("GET", "/workflows/{id}/versions", workflows.versions, "workflows.versions"),

@@ -58,7 +58,7 @@ async def start_as(call: Call, read: Reader, answer: Answer) -> Response:
     wanted = await read(call)
     try:
         kind, name = parse_target(wanted.target)
-        automation = services.registry.get(kind, name, field="body.target")
+        automation = services.organisation.catalogue.get(call.tenant.name, kind, name, field="body.target")
         require_api_trigger(automation)
         release = automation.resolve(call.query("version"))
         _check_overrides(automation, release, wanted.overrides)
@@ -93,9 +93,9 @@ async def rerun_as(call: Call, version: str | None, answer: Answer) -> Response:
     """
     wait = _wait_seconds(call)
     original, services = call.run(), call.services
-    automation = services.registry.get(original.kind, original.source_id)
+    automation = services.organisation.catalogue.get(original.tenant, original.kind, original.source_id)
     require_api_trigger(automation)
-    release = automation.resolve(original.version if version == "original" else version)
+    release = automation.resolve((original.commit_sha or original.version) if version == "original" else version)
     run = rerun_of(services.ids, original, automation, release, _origin(call, "api"), requested_version=version)
     services.store.add_run(run, copied_inputs(services.ids, services.store.files(original.id), run))
     return await _launch(call, run, release, wait, answer)
