@@ -59,7 +59,7 @@ class Definition:
         try:
             json.dumps(self.inputs, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"The inputs of {self.slug!r} can't be written as JSON: {error}.") from error
+            raise ValueError(f"The inputs of {self.slug!r} can't be written as JSON: {error}.") from None
 
 
 class Defining(ABC):
