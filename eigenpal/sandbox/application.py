@@ -10,6 +10,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -31,6 +32,9 @@ class Application:
     Args:
         main: The API that answers unless a prefix says otherwise.
         apis: The others, by the first segment of their paths.
+        own: What the sandbox says about itself, likewise. Neither recorded nor hit by faults: looking at a sandbox must
+            not change what a test sees.
+        now: Returns the present moment in milliseconds since 1970.
         stopping: Whether the server is about to end.
         faults: Planned faults.
         recorder: Keeps the requests.
@@ -42,6 +46,8 @@ class Application:
         *,
         main: Api,
         apis: Mapping[str, Api],
+        own: Mapping[str, Api],
+        now: Callable[[], int],
         stopping: Callable[[], bool],
         faults: Faults,
         recorder: Recorder,
@@ -49,6 +55,8 @@ class Application:
     ) -> None:
         self._main = main
         self._apis = apis
+        self._own = own
+        self._now = now
         self._stopping = stopping
         self._faults = faults
         self._recorder = recorder
@@ -59,7 +67,21 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request_id = f"{self._request_prefix}{next(self._request_numbers):06x}"
-        record = RecordedRequest(scope, request_id)
+        place = scope["path"].lstrip("/").partition("/")[0]
+        own = self._own.get(place)
+        try:
+            if own is None:
+                await self._observe(self._apis.get(place, self._main), scope, receive, send, request_id)
+            else:
+                await self._serve(own, scope, receive, partial(_send_marked, send, request_id), request_id)
+        except ClientDisconnect:
+            logger.debug("%s %s: the client went away", scope["method"], scope["path"])
+        except asyncio.CancelledError:
+            if not self._stopping():
+                raise
+
+    async def _observe(self, api: Api, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        record = RecordedRequest(scope, request_id, self._now())
         limit, body_size = self._max_body_bytes, 0
 
         async def receive_counted() -> Message:
@@ -75,34 +97,26 @@ class Application:
 
         async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 # Before it is sent: a test may look at the record as soon as it has the answer.
-                record.status = message["status"]
+                record.answered(message["status"])
                 self._recorder.add(record)
-            await send(message)
+            await _send_marked(send, request_id, message)
 
         async def serve(inner_receive: Receive, inner_send: Send) -> None:
-            await self._serve(scope, inner_receive, inner_send, request_id)
+            await self._serve(api, scope, inner_receive, inner_send, request_id)
 
-        try:
-            fault = self._faults.match(record.method, record.path)
-            if fault is None:
-                await serve(receive_counted, send_recorded)
-            else:
-                if fault.drop in ("before_body", "after_body", "after_handling"):
-                    self._recorder.add(record)
-                # A body that is not to be read isn't recorded either, although a part of it may have arrived.
-                body = receive if fault.drop == "before_body" else receive_counted
-                await play(fault, scope, body, send_recorded, serve, request_id)
-        except ClientDisconnect:
-            logger.debug("%r: the client went away", record)
-        except asyncio.CancelledError:
-            if not self._stopping():
-                raise
+        fault = self._faults.match(record.method, record.path)
+        if fault is None:
+            await serve(receive_counted, send_recorded)
+            return
+        if fault.drop in ("before_body", "after_body", "after_handling"):
+            self._recorder.add(record)
+        # A body that is not to be read isn't recorded either, although a part of it may have arrived.
+        body = receive if fault.drop == "before_body" else receive_counted
+        await play(fault, scope, body, send_recorded, serve, request_id)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _serve(self, api: Api, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         request: Request[Any] = Request(scope, receive)
-        api = self._apis.get(scope["path"].lstrip("/").partition("/")[0], self._main)
         try:
             self._check_length(request)
             response = await api.answer(request)
@@ -119,6 +133,12 @@ class Application:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
+
+
+async def _send_marked(send: Send, request_id: str, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+    await send(message)
 
 
 def _refusal(api: Api, problem: Problem, request_id: str) -> Response:

@@ -58,4 +58,9 @@ def milliseconds(moment: datetime) -> int:
 
 def timestamp(moment: int) -> str:
     """Return milliseconds since 1970 as the wire writes them: `2026-06-14T09:00:05.450Z`."""
-    return (_EPOCH + moment * _MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return moment_of(moment).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def moment_of(milliseconds: int) -> datetime:
+    """Return the moment that so many milliseconds since 1970 are."""
+    return _EPOCH + milliseconds * _MILLISECOND

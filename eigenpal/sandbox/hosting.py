@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from eigenpal.sandbox.api import EigenpalApi, Emulator, Resources
+from eigenpal.sandbox.api import Api, EigenpalApi, Emulator, Resources
 from eigenpal.sandbox.application import Application
 from eigenpal.sandbox.blobs import BlobFolder
 from eigenpal.sandbox.call import Services, Tenant
@@ -19,6 +19,9 @@ from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.operations import GENERATION_07
 from eigenpal.sandbox.organisation import Organisation
+from eigenpal.sandbox.page.api import PLACES, PageApi
+from eigenpal.sandbox.page.run_browser import RunBrowser
+from eigenpal.sandbox.page.views import Sources
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.reviews import Reviews
@@ -60,6 +63,7 @@ class Hosting:
         self._folder = folder
         self._stopping = False
         self._database: Database | None = None
+        self._reader: Database | None = None
         self._store: Store | None = None
         self._organisation: Organisation | None = None
         self._executor: Executor | None = None
@@ -138,11 +142,20 @@ class Hosting:
                 router=Router({"/api/v1": GENERATION_07}), services=services, tenant_of=settings.tenant_of
             ),
             apis={emulator.prefix: await emulator.open(resources) for emulator in settings.emulators},
+            own=self._own_apis(services),
+            now=settings.now,
             stopping=lambda: self._stopping,
             faults=settings.faults,
             recorder=settings.recorder,
             max_body_bytes=settings.max_body_bytes,
         )
+
+    def _own_apis(self, services: Services) -> Mapping[str, Api]:
+        """Return what the sandbox says about itself, by the first segment of its paths."""
+        settings = self._settings
+        reader = self._reader = Database(self._folder / "sandbox.sqlite3")
+        page = PageApi(Sources(Store(reader), RunBrowser(reader), settings.recorder, settings.now), services)
+        return dict.fromkeys(PLACES, page)
 
     async def end_work(self) -> None:
         """End the runs in flight."""
@@ -155,5 +168,6 @@ class Hosting:
     async def close(self) -> None:
         """Close the database."""
         self._settings.registry.date(lambda _: self._settings.now())
-        if self._database is not None:
-            self._database.close()
+        for database in (self._reader, self._database):
+            if database is not None:
+                database.close()
