@@ -6,6 +6,7 @@ Runs really execute, files are really stored, statuses really move; nothing leav
 from __future__ import annotations
 
 try:
+    import cryptography as _cryptography
     import pypdf as _pypdf
     import python_multipart as _python_multipart
     import starlette as _starlette
@@ -44,4 +45,4 @@ __all__ = [
     "workflow",
 ]
 
-del _pypdf, _python_multipart, _starlette, _uvicorn
+del _cryptography, _pypdf, _python_multipart, _starlette, _uvicorn
