@@ -17,7 +17,7 @@ from eigenpal.sandbox.database import Database
 from eigenpal.sandbox.executor import Executor
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.ids import IdSource
-from eigenpal.sandbox.operations import GENERATION_07
+from eigenpal.sandbox.operations.generations import GENERATIONS
 from eigenpal.sandbox.organisation import Organisation
 from eigenpal.sandbox.page.api import PLACES, PageApi
 from eigenpal.sandbox.page.run_browser import RunBrowser
@@ -34,6 +34,7 @@ class Settings:
     """What a sandbox keeps while its server stops and starts again."""
 
     registry: Registry
+    generation: str
     emulators: Sequence[Emulator]
     tenant_of: Callable[[str], Tenant | None]
     faults: Faults
@@ -139,7 +140,9 @@ class Hosting:
         )
         return Application(
             main=EigenpalApi(
-                router=Router({"/api/v1": GENERATION_07}), services=services, tenant_of=settings.tenant_of
+                router=Router({"/api/v1": GENERATIONS[settings.generation]}),
+                services=services,
+                tenant_of=settings.tenant_of,
             ),
             apis={emulator.prefix: await emulator.open(resources) for emulator in settings.emulators},
             own=self._own_apis(services),

@@ -24,6 +24,7 @@ from eigenpal.sandbox.ids import IdSource, derived_id
 from eigenpal.sandbox.invoices import extract_invoice
 from eigenpal.sandbox.keys import Keys
 from eigenpal.sandbox.loading import LoadedFiles
+from eigenpal.sandbox.operations.generations import GENERATIONS, Generation
 from eigenpal.sandbox.organisation import Organisation
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
@@ -51,6 +52,7 @@ class Sandbox(Defining):
         max_body_bytes: Larger requests are refused with 413.
         max_running: How many runs execute at once; the others wait as `pending`.
         writable_sources: Let the API write agents' files, as servers did before Git held them.
+        generation: The generation of the API that the server speaks: `0.7`, or `0.6` to play an older server.
 
     Raises:
         ValueError: An option can't be used, or the data folder's file of keys is no such file.
@@ -78,7 +80,10 @@ class Sandbox(Defining):
         max_body_bytes: int = MAX_BODY_BYTES,
         max_running: int = MAX_RUNNING,
         writable_sources: bool = False,
+        generation: Generation = "0.7",
     ) -> None:
+        if generation not in GENERATIONS:
+            raise ValueError(f"There is no generation {generation!r} of the API; choose {' or '.join(GENERATIONS)}.")
         self.requests: Recorder = Recorder()
         self.faults: Faults = Faults()
         self.run_latency = run_latency
@@ -90,6 +95,7 @@ class Sandbox(Defining):
         self._tenants: dict[str, Tenant] = {}
         self._settings = Settings(
             registry=self._registry,
+            generation=generation,
             emulators=(),
             tenant_of=self._tenants.get,
             faults=self.faults,

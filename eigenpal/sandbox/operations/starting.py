@@ -57,8 +57,8 @@ async def start_as(call: Call, read: Reader, answer: Answer) -> Response:
         raise invalid("header.x-eigenpal-trigger", f"The trigger {trigger!r} is not one of {', '.join(_TRIGGERS)}.")
     wanted = await read(call)
     try:
-        kind, name = parse_target(wanted.target)
-        automation = services.organisation.catalogue.get(call.tenant.name, kind, name, field="body.target")
+        kind, name = parse_target(wanted.target, wanted.target_field)
+        automation = services.organisation.catalogue.get(call.tenant.name, kind, name, field=wanted.target_field)
         require_api_trigger(automation)
         release = automation.resolve(call.query("version"))
         _check_overrides(automation, release, wanted.overrides)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from starlette.requests import Request
 
 from eigenpal.sandbox.call import Call
-from eigenpal.sandbox.members import encodable
 from eigenpal.sandbox.multipart import FilePart, read_form
 from eigenpal.sandbox.problems import Problem, invalid
 from eigenpal.sandbox.start_request import discard
@@ -45,7 +44,6 @@ async def read_upload(call: Call, *, texts: Collection[str] = ()) -> tuple[FileP
             message = f"The form needs one file, in a part named {_FILE}; it has {len(form.files)}."
             raise invalid(f"body.{_FILE}", message, code="required" if not form.files else None)
         (upload,) = form.files
-        encodable(upload.filename, f"body.{_FILE}")
         return upload, {name: text for name, text in form.texts.items() if name in texts}
     except BaseException:
         discard(form.files, services.blobs)
