@@ -16,9 +16,12 @@ from eigenpal.sandbox.blobs import BlobFolder
 from eigenpal.sandbox.call import Call, Services, Tenant, json_answer
 from eigenpal.sandbox.clock import Clock, milliseconds
 from eigenpal.sandbox.database import Database
+from eigenpal.sandbox.download_tokens import token_opens
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.problems import Problem, envelope
 from eigenpal.sandbox.routing import Operation, Router
+
+_OPEN_TO_TOKENS = "runs.artifacts.download_zip"
 
 
 class Api(Protocol):
@@ -88,7 +91,7 @@ class EigenpalApi:
 
     async def answer(self, request: Request[Any]) -> Response:
         """Answer a request."""
-        tenant = self._authenticate(request)
+        tenant = authenticate(request, self._tenant_of)
         route, path = self._router.find_for(request)
         return await route.operation(Call(request, path, tenant, self._services))
 
@@ -96,15 +99,25 @@ class EigenpalApi:
         """Return the error envelope for a problem."""
         return json_answer(envelope(problem, request_id), problem.status)
 
-    def _authenticate(self, request: Request[Any]) -> Tenant:
-        key = bearer_token(request.headers)
-        tenant = self._tenant_of(key) if key else None
-        if tenant is None:
-            given = request.headers.get("authorization", "").partition(" ")[2].strip()
-            missing = "The API key is not valid." if given else "An API key is required."
-            hint = "Send the header Authorization: Bearer <api key>."
-            raise Problem(401, missing, hint=hint, headers={"www-authenticate": "Bearer"})
-        return tenant
+
+def authenticate(request: Request[Any], tenant_of: Callable[[str], Tenant | None]) -> Tenant:
+    """Return whose key a request has.
+
+    Args:
+        request: The request.
+        tenant_of: Returns the tenant of an API key, None for an unknown key.
+
+    Raises:
+        Problem: 401, it has none or an unknown one.
+    """
+    key = bearer_token(request.headers)
+    tenant = tenant_of(key) if key else None
+    if tenant is None:
+        given = request.headers.get("authorization", "").partition(" ")[2].strip()
+        missing = "The API key is not valid." if given else "An API key is required."
+        hint = "Send the header Authorization: Bearer <api key>."
+        raise Problem(401, missing, hint=hint, headers={"www-authenticate": "Bearer"})
+    return tenant
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

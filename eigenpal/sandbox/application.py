@@ -18,8 +18,9 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from eigenpal.sandbox.api import Api
-from eigenpal.sandbox.faults import Faults, play
+from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.multipart import too_large
+from eigenpal.sandbox.playing import play
 from eigenpal.sandbox.problems import Problem
 from eigenpal.sandbox.recording import RecordedRequest, Recorder
 

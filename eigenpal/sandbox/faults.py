@@ -1,40 +1,48 @@
-"""Faults on demand: which requests go wrong, how, and how often they did. Safe to use from any thread.
+"""What is planned to go wrong: which requests, how, and how often it did. Safe to use from any thread.
 
-`Faults` decides, `play` lets it happen on one request. What a fault answers instead is built here and nowhere else.
+`Faults` decides; letting it happen to a request is another file's work.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
+import itertools
+import re
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeAlias, get_args
-
-from starlette.types import Message, Receive, Scope, Send
-
-from eigenpal.sandbox.problems import Problem, code_of, envelope
+from math import isfinite
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 Drop: TypeAlias = Literal["on_accept", "before_body", "after_body", "after_handling", "mid_response"]
 Kind: TypeAlias = Literal["bad_json", "html", "empty", "trickle"]
-Serve: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 
-TRICKLE_PIECES = 10
-TRICKLE_SECONDS = 0.05  # between two pieces, unless `delay` says otherwise
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # as HTTP defines the names of methods and headers
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
-_HTML = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+
+class FaultError(ValueError):
+    """A plan that makes no sense.
+
+    Attributes:
+        argument: Name of the argument that is to blame; None when it is several together.
+    """
+
+    def __init__(self, message: str, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
 @dataclass(eq=False)
 class Fault:
-    """One planned fault.
+    """One planned fault; the other attributes are the arguments of `add`.
 
     Attributes:
+        id: Tells it from the other faults of this sandbox.
         fired: How often it has happened.
     """
 
+    id: str
     route: str
     method: str | None
     status: int | None
@@ -72,6 +80,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
     def add(
@@ -111,24 +120,33 @@ class Faults:
             The fault; its `fired` says how often it has happened.
 
         Raises:
-            ValueError: It would do nothing, or two things at once.
+            FaultError: It would do nothing, or two things at once, or an argument can't be. It is a ValueError.
         """
-        if drop is not None and drop not in get_args(Drop):
-            raise ValueError(f"drop={drop!r} is not one of {', '.join(get_args(Drop))}.")
-        if kind is not None and kind not in get_args(Kind):
-            raise ValueError(f"kind={kind!r} is not one of {', '.join(get_args(Kind))}.")
+        _check(
+            route=route,
+            method=method,
+            status=status,
+            times=times,
+            after=after,
+            retry_after=retry_after,
+            headers=headers,
+            delay=delay,
+            drop=drop,
+            kind=kind,
+        )
         if status is None and body is None and delay is None and drop is None and kind is None:
-            raise ValueError("A fault needs one of status, body, delay, drop or kind.")
+            raise FaultError("A fault needs one of status, body, delay, drop or kind.")
         if drop is not None and (status is not None or body is not None or kind is not None):
-            raise ValueError("A dropped connection has no answer: drop goes with delay only.")
+            raise FaultError("A dropped connection has no answer: drop goes with delay only.", "drop")
         fault = Fault(
+            id=f"fault_{next(self._numbers)}",
             route=route,
             method=None if method is None else method.upper(),
             status=status,
             times=times,
             after=after,
             retry_after=retry_after,
-            headers=headers or {},
+            headers=dict(headers or {}),
             body=body,
             delay=delay,
             drop=drop,
@@ -142,6 +160,27 @@ class Faults:
         """Plan no more faults."""
         with self._lock:
             self._faults.clear()
+
+    def remove(self, fault_id: str) -> bool:
+        """Plan one fault no more.
+
+        Args:
+            fault_id: Its `id`.
+
+        Returns:
+            Whether it was there.
+        """
+        with self._lock:
+            before = len(self._faults)
+            self._faults = [fault for fault in self._faults if fault.id != fault_id]
+            return len(self._faults) < before
+
+    def __iter__(self) -> Iterator[Fault]:
+        with self._lock:
+            return iter(list(self._faults))
+
+    def __len__(self) -> int:
+        return len(self._faults)
 
     def match(self, method: str, path: str) -> Fault | None:
         """Return the fault that happens to this request, None for none."""
@@ -159,132 +198,43 @@ class Faults:
             return any(one.takes("", one.route) for one in planned)
 
 
-async def play(fault: Fault, scope: Scope, receive: Receive, send: Send, serve: Serve, request_id: str) -> None:
-    """Let a fault happen to a request.
-
-    Args:
-        fault: What happens.
-        scope: The request.
-        receive: Where its body comes from.
-        send: Where its answer goes.
-        serve: Answers the request as usual.
-        request_id: Correlation id, for the error envelope.
-    """
-    transport: asyncio.Transport = scope["state"]["transport"]
-    if fault.delay and fault.kind != "trickle":
-        await asyncio.sleep(fault.delay)
-    if fault.drop == "before_body":
-        transport.abort()
-        await _closed(receive)
-    elif fault.drop == "after_body":
-        await _drain(receive)
-        transport.close()
-        await _closed(receive)
-    elif fault.drop == "after_handling":
-        await serve(receive, _swallow)
-        transport.close()
-        await _closed(receive)
-    elif fault.drop == "mid_response":
-        await serve(receive, _Cutter(send, transport))
-        await _closed(receive)
-    elif fault.kind == "trickle":
-        await serve(receive, _Trickler(send, TRICKLE_SECONDS if fault.delay is None else fault.delay))
-    elif fault.status is None and fault.body is None and fault.kind is None:
-        await serve(receive, send)
-    else:
-        await _drain(receive)
-        await _answer(fault, send, request_id)
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-async def _answer(fault: Fault, send: Send, request_id: str) -> None:
-    status = fault.status or 200
-    body, content_type = _content(fault, status, request_id)
-    headers = {"content-type": content_type, "content-length": str(len(body))} if body or status >= 200 else {}
-    if status in (204, 304):
-        body, headers = b"", {}
-    if fault.retry_after is not None:
-        after = fault.retry_after
-        headers["retry-after"] = after if isinstance(after, str) else f"{after:g}"
-    headers |= {name.lower(): value for name, value in fault.headers.items()}
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
 
 
-def _content(fault: Fault, status: int, request_id: str) -> tuple[bytes, str]:
-    if fault.kind == "bad_json":
-        return b'{"id": "exec_1Bv7sJk4QwE9tYp2LzR6m", "type": "work', "application/json"
-    if fault.kind == "html":
-        return _HTML.encode(), "text/html; charset=utf-8"
-    if fault.kind == "empty":
-        return b"", "application/json"
-    if isinstance(fault.body, bytes):
-        return fault.body, "application/octet-stream"
-    if isinstance(fault.body, str):
-        return fault.body.encode(), "text/plain; charset=utf-8"
-    body = fault.body
-    if body is None:
-        problem = Problem(status, "This answer was planned with sandbox.faults.", code=code_of(status))
-        body = envelope(problem, request_id)
-    return json.dumps(body).encode(), "application/json"
+def _is_header_value(value: object) -> bool:
+    return isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None
 
 
-class _Cutter:
-    """Passes on the head and half of the body, then closes the connection and swallows the rest."""
-
-    def __init__(self, send: Send, transport: asyncio.Transport) -> None:
-        self._send = send
-        self._transport = transport
-        self._left = 0
-        self._cut = False
-
-    async def __call__(self, message: Message) -> None:
-        if self._cut:
-            return
-        if message["type"] == "http.response.start":
-            lengths = [int(value) for name, value in message["headers"] if name.lower() == b"content-length"]
-            self._left = sum(lengths) // 2
-            await self._send(message)
-            return
-        piece = bytes(message.get("body", b""))[: self._left]
-        self._left -= len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        if self._left == 0:
-            self._cut = True
-            self._transport.close()
+def _is_headers(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and _TOKEN.fullmatch(name) and _is_header_value(text)
+        for name, text in cast("Mapping[object, object]", value).items()
+    )
 
 
-class _Trickler:
-    """Passes a body on in small pieces with pauses between them."""
-
-    def __init__(self, send: Send, seconds: float) -> None:
-        self._send = send
-        self._seconds = seconds
-
-    async def __call__(self, message: Message) -> None:
-        body = bytes(message.get("body", b""))
-        if message["type"] != "http.response.body" or len(body) < 2:
-            await self._send(message)
-            return
-        size = -(-len(body) // TRICKLE_PIECES)
-        pieces = [body[start : start + size] for start in range(0, len(body), size)]
-        for piece in pieces[:-1]:
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(self._seconds)
-        await self._send({**message, "body": pieces[-1]})
+# What each argument may be, and how to say so; None means that it isn't given.
+_ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "route": (lambda value: isinstance(value, str) and value != "", "a path or a pattern"),
+    "method": (lambda value: isinstance(value, str) and _TOKEN.fullmatch(value) is not None, "an HTTP method"),
+    "status": (lambda value: _is_whole(value, 200) and value <= 599, "a status from 200 to 599"),
+    "times": (lambda value: _is_whole(value, 1), "a number from 1, or None for ever"),
+    "after": (lambda value: _is_whole(value, 0), "a number from 0"),
+    "retry_after": (lambda value: _is_seconds(value) or _is_header_value(value), "seconds or an HTTP date"),
+    "headers": (_is_headers, "header names and texts"),
+    "delay": (_is_seconds, "a number of seconds"),
+    "drop": (get_args(Drop).__contains__, f"one of {', '.join(get_args(Drop))}"),
+    "kind": (get_args(Kind).__contains__, f"one of {', '.join(get_args(Kind))}"),
+}
+_ALWAYS = ("route", "after")
 
 
-async def _swallow(message: Message) -> None:
-    """Send nothing."""
-
-
-async def _drain(receive: Receive) -> None:
-    while True:
-        message = await receive()
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return
-
-
-async def _closed(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _check(**arguments: object) -> None:
+    for name, value in arguments.items():
+        allowed, meaning = _ALLOWED[name]
+        if (value is not None or name in _ALWAYS) and not allowed(value):
+            raise FaultError(f"{name}={value!r} is not {meaning}.", name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from eigenpal.sandbox.api import Api, EigenpalApi, Emulator, Resources
+from eigenpal.sandbox.admin import ADMIN_PLACE, AdminApi
+from eigenpal.sandbox.api import Api, EigenpalApi, Emulator, Resources, authenticate
 from eigenpal.sandbox.application import Application
 from eigenpal.sandbox.blobs import BlobFolder
 from eigenpal.sandbox.call import Services, Tenant
@@ -19,7 +21,7 @@ from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.operations.generations import GENERATIONS
 from eigenpal.sandbox.organisation import Organisation
-from eigenpal.sandbox.page.api import PLACES, PageApi
+from eigenpal.sandbox.page.api import PAGE_PLACES, PageApi
 from eigenpal.sandbox.page.run_browser import RunBrowser
 from eigenpal.sandbox.page.views import Sources
 from eigenpal.sandbox.recording import Recorder
@@ -158,7 +160,8 @@ class Hosting:
         settings = self._settings
         reader = self._reader = Database(self._folder / "sandbox.sqlite3")
         page = PageApi(Sources(Store(reader), RunBrowser(reader), settings.recorder, settings.now), services)
-        return dict.fromkeys(PLACES, page)
+        admin = AdminApi(settings.faults, partial(authenticate, tenant_of=settings.tenant_of))
+        return {**dict.fromkeys(PAGE_PLACES, page), ADMIN_PLACE: admin}
 
     async def end_work(self) -> None:
         """End the runs in flight."""

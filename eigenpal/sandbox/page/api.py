@@ -21,7 +21,7 @@ from eigenpal.sandbox.page.views import Sources, Visit
 from eigenpal.sandbox.problems import Problem, not_found
 from eigenpal.sandbox.routing import Route, Router
 
-PLACES = ("", "page", "favicon.ico")  # first segments of the paths that are answered here
+PAGE_PLACES = ("", "page", "favicon.ico")  # first segments of the paths that are answered here
 
 # Nothing may be run or loaded but the page's own files, nobody may frame it, and nothing of it is kept anywhere.
 _HEADERS: Mapping[str, str] = {
