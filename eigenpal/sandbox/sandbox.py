@@ -18,6 +18,7 @@ from eigenpal.sandbox.clock import Clock, milliseconds, wall_clock
 from eigenpal.sandbox.context import ArtifactData
 from eigenpal.sandbox.data_folder import DataFolder
 from eigenpal.sandbox.defining import Defining, Definition
+from eigenpal.sandbox.download_tokens import make_token
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.hosting import Hosting, Settings
 from eigenpal.sandbox.ids import IdSource, derived_id
@@ -37,6 +38,7 @@ from eigenpal.sandbox.stubs import Stub, split_target
 MAX_BODY_BYTES = 4 * 1024**3  # uploads go to disk, so only the disk bounds them; above this it is surely a mistake
 MAX_RUNNING = 1000  # functions that wait cost little; tests of queueing set it to 1
 DEFAULT_TENANT = "default"
+DAYS_OF_A_LINK = 7  # nothing public says how long links in mails work
 
 
 class Sandbox(Defining):
@@ -323,6 +325,22 @@ class Sandbox(Defining):
             RuntimeError: The sandbox is not running.
         """
         return self._store().files(run_id)
+
+    def download_token(self, run_id: str, *, valid_seconds: float = DAYS_OF_A_LINK * 86_400) -> str:
+        """Return a token as a mail about an agent run would carry it: it fetches the zip of that run without a key.
+
+        Args:
+            run_id: The run; `runs.artifacts.download_zip(run_id, token=...)` takes the token.
+            valid_seconds: For how long.
+
+        Raises:
+            RuntimeError: The sandbox is not running.
+            KeyError: It has no such run.
+        """
+        if self._store().run(run_id) is None:
+            raise KeyError(run_id)
+        expires_at = self._settings.now() + round(valid_seconds * 1000)
+        return make_token(self._organisation().vault, run_id, max(0, expires_at))
 
     def _store(self) -> Store:
         if self._hosting is None:
