@@ -91,13 +91,28 @@ class EigenpalApi:
 
     async def answer(self, request: Request[Any]) -> Response:
         """Answer a request."""
-        tenant = authenticate(request, self._tenant_of)
+        tenant = self._bearer_of_token(request) or authenticate(request, self._tenant_of)
         route, path = self._router.find_for(request)
         return await route.operation(Call(request, path, tenant, self._services))
 
     def refuse(self, problem: Problem, request_id: str) -> Response:
         """Return the error envelope for a problem."""
         return json_answer(envelope(problem, request_id), problem.status)
+
+    def _bearer_of_token(self, request: Request[Any]) -> Tenant | None:
+        """Return the tenant for whom a download token stands; None without a good one, so that a key is asked for."""
+        if b"token=" not in request.scope["query_string"]:
+            return None
+        services, token = self._services, request.query_params.get("token", "")
+        try:
+            route, path = self._router.find_for(request)
+        except Problem:
+            return None
+        vault, now = services.organisation.vault, services.now()
+        if route.name != _OPEN_TO_TOKENS or not token_opens(vault, token, path["id"], now):
+            return None
+        run = services.store.run(path["id"])
+        return None if run is None else Tenant(run.tenant, {"id": run.user_id or ""})
 
 
 def authenticate(request: Request[Any], tenant_of: Callable[[str], Tenant | None]) -> Tenant:
