@@ -171,14 +171,7 @@ class Tokens:
         return renewal.token
 
     async def _asked(self, function: Callable[..., Any], *arguments: str) -> str:
-        """Call a user's function: an async one here, any other in a thread, since it may wait for the network."""
-        if _is_async(function):
-            token = await function(*arguments)
-        else:
-            token = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
-            if inspect.isawaitable(token):
-                token = await token
-        if not (text := header_value(self._name, token)):
+        if not (text := header_value(self._name, await called(function, *arguments))):
             raise EigenpalInputError(f"{self._name} is empty; return the token to send")
         return text
 
@@ -192,6 +185,10 @@ class _Renewal:
     problem: Exception | None = None
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
-    # An instance may have an async `__call__`, which the type has and the instance need not.
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+async def called(function: Callable[..., Any], *arguments: str) -> Any:
+    """Call a user's function: an async one here, any other in a worker thread, since it may wait for the network."""
+    # An instance may have an async `__call__`, which is found on its type.
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+        return await function(*arguments)
+    result = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    return await result if inspect.isawaitable(result) else result

@@ -35,6 +35,17 @@ class Repeat(enum.Enum):
 
     HARMLESS = "harmless"  # reads, and writes that end in the same state: may be sent again after any failure
     STARTS = "starts"  # starts something each time: sent again only when it surely did not arrive
+    KEYED = "keyed"  # starts something, once for the key in it: may be sent again, and may have started it all the same
+
+    @property
+    def may_start(self) -> bool:
+        """Whether a request whose answer was lost may have started something."""
+        return self is not Repeat.HARMLESS
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the request may be sent again after any failure in passing."""
+        return self is not Repeat.STARTS
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +60,7 @@ class Operation(Generic[T]):
         repeat: What sending it twice does.
         query_names: Wire names of query arguments, where the naming rule of the service does not give them; with `[]`
             for those whose single values are written like lists of one.
+        removes: Whether it removes what its path names: a 404 to a repeated try then means that an earlier try did it.
         additive: Query lists that ask for more when filled, so that an empty one simply is not sent. For all others an
             empty list is refused: a filter that filters nothing would match everything.
         nullable: Members of the body that are sent as null when they are None; others that are None are not sent.
@@ -61,6 +73,7 @@ class Operation(Generic[T]):
     path: str
     returns: Any = None
     repeat: Repeat = Repeat.HARMLESS
+    removes: bool = False
     query_names: Mapping[str, str] = attrs.field(factory=dict[str, str])
     additive: AbstractSet[str] = frozenset()
     nullable: AbstractSet[str] = frozenset()

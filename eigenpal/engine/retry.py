@@ -45,10 +45,10 @@ RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 def may_repeat(failure: EigenpalError, repeat: Repeat) -> bool:
     """Tell whether a request that failed like this may be sent again at all."""
     if isinstance(failure, EigenpalConnectionError | EigenpalTimeoutError):
-        return repeat is Repeat.HARMLESS or not failure.maybe_started
+        return repeat.is_safe or not failure.maybe_started
     if failure.status not in RETRIED_STATUSES:
         return False
-    return repeat is Repeat.HARMLESS or surely_not_started(failure)
+    return repeat.is_safe or surely_not_started(failure)
 
 
 def surely_not_started(failure: EigenpalError) -> bool:

@@ -65,12 +65,17 @@ class Stream:
 
 @attrs.define(eq=False)
 class Session:
-    """Everything that a client's calls share."""
+    """Everything that a client's calls share.
+
+    Attributes:
+        companions: What was built on top of the session for the whole client, by name: copies share it too.
+    """
 
     service: Service
     options: ClientOptions
     connections: Connections
     policy: RetryPolicy = attrs.field(factory=RetryPolicy)
+    companions: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     _headers: dict[str, str] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -114,7 +119,7 @@ class Session:
         try:
             return responses.decode(answer, operation)
         except EigenpalDecodeError as error:
-            if operation.repeat is Repeat.STARTS:
+            if operation.repeat.may_start:
                 self._mark_started(error)
             raise
 
@@ -132,7 +137,8 @@ class Session:
             with anyio.move_on_after(limit):
                 response = await self._send_once(request, operation.repeat, tries)
                 answer = await self._read(request, response, operation.repeat)
-                self._raise_for_status(answer, operation.repeat)
+                if not (operation.removes and tries and answer.status == 404):
+                    self._raise_for_status(answer, operation.repeat)
                 record(answer, tries)
                 return answer
             raise self._timed_out(request, operation.repeat, limit)
@@ -334,7 +340,7 @@ class Session:
         if 200 <= answer.status < 300:
             return
         error = responses.error(answer, self.service)
-        if repeat is Repeat.STARTS and error.status >= 500 and not surely_not_started(error):
+        if repeat.may_start and error.status >= 500 and not surely_not_started(error):
             self._mark_started(error)
         raise error
 
@@ -349,7 +355,7 @@ class Session:
         what = f"no answer within {seconds:g} s" if timed_out and seconds else f"no answer ({failure.reason})"
         text = f"{request.method} {shown} got {what}: {failure.detail}. {_ADVICE[failure.reason]}".rstrip()
         error = kind(text, method=request.method, url=shown)
-        if repeat is Repeat.STARTS and failure.sent:
+        if repeat.may_start and failure.sent:
             self._mark_started(error)
         return error
 
@@ -357,7 +363,7 @@ class Session:
         """Return the typed error for an answer whose body can't even be read as bytes."""
         answer = Answer(request.method, self._shown(request.url), response.status, response.headers, b"")
         error = responses.undecodable(answer, problem)
-        if repeat is Repeat.STARTS and (error.status < 300 or error.status >= 500):
+        if repeat.may_start and (error.status < 300 or error.status >= 500):
             self._mark_started(error)
         return error
 
