@@ -18,11 +18,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"engine", "errors"},
     "generations": {"models", "engine", "errors", "anyjson"},
     "comparison": {"models", "engine", "errors", "anyjson"},
-    "waiting": {"models", "engine", "errors"},  # gets the calls it makes handed in, so that it knows no resource
-    "resources": {"waiting", "comparison", "models", "engine", "errors", "anyjson"},
-    "archastro": {"engine", "errors"},
+    "waiting": {"models", "engine", "errors", "anyjson"},  # gets the calls it makes handed in, so that it knows no resource
+    "fanout": {"lifecycle", "engine", "errors", "anyjson"},  # beside waiting: gets the calls it makes handed in, too
+    "resources": {"fanout", "waiting", "comparison", "models", "engine", "errors", "anyjson"},
+    "archastro": {"waiting", "lifecycle", "engine", "errors", "anyjson"},
     "epilot": {"waiting", "engine", "errors", "anyjson"},
-    "client": {"service", "resources", "waiting", "models", "engine", "errors", "_version"},
+    "client": {"service", "resources", "fanout", "waiting", "models", "engine", "errors", "_version"},
 }
 # On top of the SDK: they may import all of it, and nothing in it may import them.
 ON_TOP = {"sandbox", "cli", "testing"}

@@ -1,0 +1,139 @@
+"""ArchAstro: agent sessions, which are durable tasks and conversations, and agent routines with their runs.
+
+    from eigenpal.archastro import AsyncArchAstroClient   # await
+    from eigenpal.archastro import ArchAstroClient        # blocking, the same methods
+
+Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eigenpal_sync.archastro.client import ArchAstroClient
+    from eigenpal_sync.archastro.resources.conversation import Conversation
+
+    from eigenpal.archastro.client import AsyncArchAstroClient
+    from eigenpal.archastro.events import OtherEvent, SessionEvent, SessionProgress, SessionUpdate
+    from eigenpal.archastro.models.access import Acl, AclGrant, AclPrincipalType, AclRemoveTarget
+    from eigenpal.archastro.models.routine_runs import (
+        AgentRoutineRun,
+        AgentRoutineRunDelivery,
+        AgentRoutineRunsPage,
+        AgentRoutineRunStatus,
+        DeliveryStatus,
+        DeliveryType,
+        InvokeDelivery,
+        WorkerState,
+        WorkerStatus,
+    )
+    from eigenpal.archastro.models.routines import (
+        AgentRoutine,
+        AgentRoutines,
+        AgentRoutineStatus,
+        EventRule,
+        HandlerType,
+        LLMConfig,
+        MessagePolicy,
+        MessageVisibility,
+        OnStepError,
+        PresetConfig,
+        RoutinePreset,
+        RoutineStep,
+        SessionMode,
+        SessionScope,
+        StepHandlerType,
+        TriggerContext,
+    )
+    from eigenpal.archastro.models.sessions import (
+        AgentSession,
+        AgentSessionEvent,
+        AgentSessionInboxMessage,
+        AgentSessionsPage,
+        AgentSessionStatus,
+    )
+    from eigenpal.archastro.resources.conversation import AsyncConversation, Reply
+    from eigenpal.archastro.tokens import RefreshingToken
+    from eigenpal.engine.credentials import TokenProvider
+
+_MODULES = {
+    "eigenpal.archastro.client": "AsyncArchAstroClient",
+    "eigenpal.archastro.events": "OtherEvent SessionEvent SessionProgress SessionUpdate",
+    "eigenpal.archastro.models.access": "Acl AclGrant AclPrincipalType AclRemoveTarget",
+    "eigenpal.archastro.models.routine_runs": """
+        AgentRoutineRun AgentRoutineRunDelivery AgentRoutineRunStatus AgentRoutineRunsPage DeliveryStatus
+        DeliveryType InvokeDelivery WorkerState WorkerStatus""",
+    "eigenpal.archastro.models.routines": """
+        AgentRoutine AgentRoutineStatus AgentRoutines EventRule HandlerType LLMConfig MessagePolicy
+        MessageVisibility OnStepError PresetConfig RoutinePreset RoutineStep SessionMode SessionScope
+        StepHandlerType TriggerContext""",
+    "eigenpal.archastro.models.sessions": """
+        AgentSession AgentSessionEvent AgentSessionInboxMessage AgentSessionStatus AgentSessionsPage""",
+    "eigenpal.archastro.resources.conversation": "AsyncConversation Reply",
+    "eigenpal.archastro.tokens": "RefreshingToken",
+    "eigenpal.engine.credentials": "TokenProvider",
+    "eigenpal_sync.archastro.client": "ArchAstroClient",
+    "eigenpal_sync.archastro.resources.conversation": "Conversation",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = [
+    "Acl",
+    "AclGrant",
+    "AclPrincipalType",
+    "AclRemoveTarget",
+    "AgentRoutine",
+    "AgentRoutineRun",
+    "AgentRoutineRunDelivery",
+    "AgentRoutineRunStatus",
+    "AgentRoutineRunsPage",
+    "AgentRoutineStatus",
+    "AgentRoutines",
+    "AgentSession",
+    "AgentSessionEvent",
+    "AgentSessionInboxMessage",
+    "AgentSessionStatus",
+    "AgentSessionsPage",
+    "ArchAstroClient",
+    "AsyncArchAstroClient",
+    "AsyncConversation",
+    "Conversation",
+    "DeliveryStatus",
+    "DeliveryType",
+    "EventRule",
+    "HandlerType",
+    "InvokeDelivery",
+    "LLMConfig",
+    "MessagePolicy",
+    "MessageVisibility",
+    "OnStepError",
+    "OtherEvent",
+    "PresetConfig",
+    "RefreshingToken",
+    "Reply",
+    "RoutinePreset",
+    "RoutineStep",
+    "SessionEvent",
+    "SessionMode",
+    "SessionProgress",
+    "SessionScope",
+    "SessionUpdate",
+    "StepHandlerType",
+    "TokenProvider",
+    "TriggerContext",
+    "WorkerState",
+    "WorkerStatus",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if (module := _HOMES.get(name)) is None:
+        raise AttributeError(f"module 'eigenpal.archastro' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(module), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,201 @@
+"""The async client of ArchAstro: options, resources, lifecycle. Wiring, no logic."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from eigenpal.archastro.resources.agent_routine_runs import AsyncAgentRoutineRuns
+from eigenpal.archastro.resources.agent_routines import AsyncAgentRoutines
+from eigenpal.archastro.resources.agent_sessions import AsyncAgentSessions
+from eigenpal.archastro.service import ARCHASTRO, credentials
+from eigenpal.archastro.tokens import RefreshingToken
+from eigenpal.engine.credentials import Token
+from eigenpal.engine.raw import RawResponses
+from eigenpal.engine.service_client import ServiceClient
+from eigenpal.engine.unset import UNSET, Unset
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+class AsyncArchAstroClient(ServiceClient):
+    """A client of the ArchAstro API for asyncio and trio.
+
+    Make one and keep it: it holds the connections. Close it with `async with` or `aclose()`.
+
+    Example:
+        ```python
+        async with AsyncArchAstroClient() as client:
+            session = await client.agent_sessions.create(agent="agi_1", instructions="Count the open tickets.")
+            print((await client.agent_sessions.wait(session.id)).result)
+        ```
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        access_token: Token | None = None,
+        base_url: str | None = None,
+        timeout_seconds: float | None = 60.0,
+        verify_ssl: bool | str | ssl.SSLContext = True,
+        max_retries: int = 3,
+        default_headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        max_concurrency: int = 100,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        http2: bool = False,
+    ) -> None:
+        """Check the options; nothing is sent or opened yet.
+
+        There are three ways in: a secret key alone, a publishable key with the token of a user, and the token of a
+        system user alone.
+
+        Args:
+            api_key: A secret key (`sk_...`) or a publishable one (`pk_...`); the environment variable
+                `ARCHASTRO_API_KEY` or `ARCHASTRO_PUBLISHABLE_KEY` unless given.
+            access_token: The token of a user or of a system user (`sat_...`): a text, a function (async or not) that is
+                asked for it before every request, or a `TokenProvider` such as `RefreshingToken`, which is also asked
+                to renew one that was refused. `ARCHASTRO_ACCESS_TOKEN` unless given.
+            base_url: Where the API lives, path prefix allowed; `ARCHASTRO_PLATFORM_BASE_URL` or the hosted service
+                unless given.
+            timeout_seconds: Bound on one request in seconds, retries apart; None for no bound. Streams have bounds of
+                their own.
+            verify_ssl: False to trust any server, or the path of a CA bundle, or an `ssl.SSLContext`.
+            max_retries: How often a request that failed in passing is sent again at most.
+            default_headers: Headers to add to every request.
+            transport: An httpx transport of yours that sends the requests.
+            http_client: An `httpx.AsyncClient` of yours that sends the requests, with its proxies and certificates. It
+                stays yours to close, as does `transport`.
+            max_concurrency: Requests in flight at once, open streams among them; others wait their turn.
+            proxy: Address of a proxy for all requests; the environment (`HTTPS_PROXY`, `NO_PROXY`) unless given.
+            trust_env: Whether proxies and certificate files may come from the environment.
+            http2: Speak HTTP/2 over one connection; needs `pip install "httpx[http2]"`.
+
+        Raises:
+            EigenpalInputError: None of the three ways in, or an option that can't work; it is a `ValueError`.
+        """
+        self._open(
+            ARCHASTRO,
+            credentials(api_key, access_token),
+            base_url=base_url,
+            timeout_seconds=timeout_seconds,
+            verify_ssl=verify_ssl,
+            max_retries=max_retries,
+            default_headers=default_headers,
+            transport=transport,
+            http_client=http_client,
+            max_concurrency=max_concurrency,
+            proxy=proxy,
+            trust_env=trust_env,
+            http2=http2,
+        )
+        if isinstance(access_token, RefreshingToken):
+            access_token.attach(self._session)
+
+    @cached_property
+    def agent_sessions(self) -> AsyncAgentSessions:
+        """Durable tasks given to agents."""
+        return AsyncAgentSessions(self._session)
+
+    @cached_property
+    def agent_routines(self) -> AsyncAgentRoutines:
+        """Reusable handlers of agents, fired by an event, a schedule or a call."""
+        return AsyncAgentRoutines(self._session)
+
+    @cached_property
+    def agent_routine_runs(self) -> AsyncAgentRoutineRuns:
+        """Runs of routines."""
+        return AsyncAgentRoutineRuns(self._session)
+
+    @property
+    def with_raw_response(self) -> RawResponses:
+        """This client with methods that return the HTTP answer too: status, headers, retries, elapsed, `parse()`."""
+        return RawResponses(self)
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        cast_to: type[T],
+    ) -> T: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        cast_to: Any = Any,
+    ) -> Any: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        cast_to: Any = Any,
+    ) -> Any:
+        """Send a request that this version has no method for, with the same credentials, retries and errors.
+
+        Args:
+            method: HTTP method. Anything but GET, HEAD, OPTIONS, PUT and DELETE is taken to start something.
+            path: Path below `base_url`, beginning with a slash, such as `"/api/v1/trajectories/trj_1"`.
+            query: Query arguments by their wire names.
+            json: Body to send as JSON.
+            cast_to: A model of this package to decode the answer to; the parsed JSON unless given. None ignores it.
+
+        Returns:
+            The decoded answer.
+
+        Raises:
+            EigenpalInputError: A path that is none.
+        """
+        return await self._send(method, path, query=query, json=json, cast_to=cast_to)
+
+    def with_options(
+        self,
+        *,
+        timeout_seconds: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        default_headers: Mapping[str, str] | Unset = UNSET,
+    ) -> Self:
+        """Return a copy with some options changed. It is cheap: it shares the connections, and closing one closes both.
+
+        Args:
+            timeout_seconds: Bound on one request in seconds; None for no bound.
+            max_retries: How often a request that failed in passing is sent again at most.
+            default_headers: Headers to add to those of this client.
+
+        Raises:
+            EigenpalInputError: An option that can't work.
+        """
+        return self._changed(timeout_seconds=timeout_seconds, max_retries=max_retries, default_headers=default_headers)
+
+    async def aclose(self) -> None:
+        """Close the connections. It may be called twice; using the client afterwards raises `EigenpalUsageError`."""
+        await self._session.connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,1 @@
+"""The namespaces of the ArchAstro API, one file each."""

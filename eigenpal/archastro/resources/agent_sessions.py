@@ -1,0 +1,316 @@
+"""The `agent_sessions` namespace: durable tasks of agents, their inbox and stream, waiting for them, conversations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from eigenpal.archastro.events import Following, SessionEvent, bounded
+from eigenpal.archastro.models.sessions import AgentSession, AgentSessionsPage, AgentSessionStatus
+from eigenpal.archastro.operations import (
+    CANCEL_SESSION,
+    CREATE_SESSION,
+    DELETE_SESSION,
+    GET_SESSION,
+    LIST_SESSIONS,
+    SEND_MESSAGE,
+    UPDATE_SESSION,
+)
+from eigenpal.archastro.resources.conversation import AsyncConversation
+from eigenpal.archastro.waiting import Until, checked_times, wait_for_session
+from eigenpal.engine.options import checked_timeout
+from eigenpal.engine.resource import Resource
+
+
+class AsyncAgentSessions(Resource):
+    """Durable tasks given to agents; each has an inbox, and may pause for input."""
+
+    async def list(
+        self,
+        *,
+        agent: str | Sequence[str] | None = None,
+        status: AgentSessionStatus | str | Sequence[AgentSessionStatus | str] | None = None,
+        routine_run: str | Sequence[str] | None = None,
+        exclude_system: bool | None = None,
+        limit: int | None = None,
+    ) -> AgentSessionsPage:
+        """Return the newest sessions that match. The API has no cursor here: older ones need narrower filters.
+
+        Args:
+            agent: Id of an agent; several need a newer server.
+            status: One status, or several.
+            routine_run: Id of a routine run, or up to 100: sessions that those made.
+            exclude_system: Leave out sessions that the platform made by itself.
+            limit: How many at most, up to 100; 25 unless given.
+
+        Raises:
+            EigenpalValidationError: A filter that the server does not understand.
+        """
+        return await self._call(
+            LIST_SESSIONS,
+            query={
+                "agent": agent,
+                "status": status,
+                "routine_run": routine_run,
+                "exclude_system": exclude_system,
+                "limit": limit,
+            },
+        )
+
+    async def create(
+        self,
+        *,
+        agent: str,
+        instructions: str,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        start_idle: bool | None = None,
+        max_runs_per_turn: int | None = None,
+        max_tokens: int | None = None,
+        max_turns: int | None = None,
+        team: str | None = None,
+        thread: str | None = None,
+        user: str | None = None,
+    ) -> AgentSession:
+        """Create a session and queue it. It is created once: a request whose answer is lost is not sent again.
+
+        Args:
+            agent: Id of the agent (`agi_...`).
+            instructions: The task.
+            name: Name for people.
+            metadata: Data of yours that is kept with it.
+            start_idle: Have it wait for a first message instead of starting.
+            max_runs_per_turn: Tool calls allowed in one turn.
+            max_tokens: Budget of tokens over all turns.
+            max_turns: Turns before the platform ends it.
+            team: Id of a team.
+            thread: Id of a thread.
+            user: Id of the user it is attributed to.
+
+        Raises:
+            EigenpalNotFoundError: No such agent.
+            EigenpalValidationError: A member that breaks a rule; `fields` says which.
+        """
+        return await self._call(
+            CREATE_SESSION,
+            body={
+                "agent": agent,
+                "instructions": instructions,
+                "name": name,
+                "metadata": metadata,
+                "start_idle": start_idle,
+                "max_runs_per_turn": max_runs_per_turn,
+                "max_tokens": max_tokens,
+                "max_turns": max_turns,
+                "team": team,
+                "thread": thread,
+                "user": user,
+            },
+        )
+
+    async def get(self, agent_session: str) -> AgentSession:
+        """Return one session.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+        """
+        return await self._call(GET_SESSION, agent_session)
+
+    async def update(self, agent_session: str, *, metadata: Mapping[str, Any] | None = None) -> AgentSession:
+        """Replace the metadata of a session, whatever its status.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+            metadata: The whole of it; not given, nothing changes.
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+        """
+        return await self._call(UPDATE_SESSION, agent_session, body={"metadata": metadata})
+
+    async def delete(self, agent_session: str) -> None:
+        """Delete a session that is over, with its message history and inbox.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+            EigenpalValidationError: It is not over.
+        """
+        await self._call(DELETE_SESSION, agent_session)
+
+    async def cancel(self, agent_session: str) -> AgentSession:
+        """Cancel a session; a turn in progress stops at the next safe point. A session that is over stays as it is.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+        """
+        return await self._call(CANCEL_SESSION, agent_session)
+
+    async def message(
+        self,
+        agent_session: str,
+        *,
+        content: str,
+        role: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AgentSession:
+        """Put a message into the inbox of a session; one that waits goes on. It is sent once, as `create` is.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+            content: The message.
+            role: Who speaks: `"user"` or `"tool"`; a user unless given.
+            metadata: Data of yours that is kept with the message.
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+            EigenpalValidationError: The session is over.
+        """
+        body = {"content": content, "role": role, "metadata": metadata}
+        return await self._call(SEND_MESSAGE, agent_session, body=body)
+
+    def stream(
+        self,
+        agent_session: str,
+        *,
+        timeout_seconds: float | None = None,
+        connect_timeout_seconds: float | None = 30.0,
+        idle_timeout_seconds: float | None = 90.0,
+        poll_interval_seconds: float = 2.0,
+    ) -> AsyncGenerator[SessionEvent]:
+        """Follow a session to its end: its state now, then an event for each change, the last one a terminal status.
+
+        Streams that break are opened again; where they break time after time, the session is looked at instead. Either
+        way no state is lost, and none is reported twice. Needs `pip install "eigenpal[events]"`.
+
+        Call its `aclose()` when you leave the loop early.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+            timeout_seconds: Bound on following it at all, in seconds; None for no bound.
+            connect_timeout_seconds: Bound on opening a stream, in seconds.
+            idle_timeout_seconds: Longest time in seconds without a byte, before a stream is taken to be dead.
+            poll_interval_seconds: Longest pause between two looks where there is no stream, in seconds.
+
+        Yields:
+            `SessionUpdate`, `SessionProgress`, and `OtherEvent` for those that this version does not know.
+
+        Raises:
+            EigenpalNotFoundError: No such session.
+            EigenpalPaymentRequiredError: The plan does not include it.
+            EigenpalTimeoutError: `timeout_seconds` are over.
+        """
+        _, interval = checked_times(timeout_seconds, poll_interval_seconds)
+        following = Following(
+            session=self._session,
+            session_id=agent_session,
+            connect_timeout_seconds=checked_timeout(connect_timeout_seconds, "connect_timeout_seconds"),
+            idle_timeout_seconds=checked_timeout(idle_timeout_seconds, "idle_timeout_seconds"),
+            poll_interval_seconds=interval,
+        )
+        return bounded(following.events(), agent_session, checked_timeout(timeout_seconds))
+
+    async def wait(
+        self,
+        agent_session: str,
+        *,
+        until: Until = "human",
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+        cancel_on_timeout: bool = False,
+        on_update: Callable[[AgentSession], object] | None = None,
+    ) -> AgentSession:
+        """Wait until a session is over, or waits for a message itself, and return it.
+
+        Args:
+            agent_session: Id of the session (`ase_...`).
+            until: `"human"` stops at a session that waits for a message (`needs_human`) too; `"end"` only at its end.
+            timeout_seconds: Bound on the whole wait in seconds; None waits without one. The session itself goes on.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` when the session failed or was cancelled.
+            cancel_on_timeout: Cancel the session when the time is up.
+            on_update: Called with the session each time it is seen in a new status.
+
+        Raises:
+            EigenpalTimeoutError: The time is up; carries `run_id` and the last seen `run`.
+            EigenpalRunError: With `raise_on_failure`, the session ended without success; carries `run`.
+            EigenpalNotFoundError: No such session.
+        """
+        return await wait_for_session(
+            self._session,
+            agent_session,
+            until=until,
+            just_started=False,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+            cancel_on_timeout=cancel_on_timeout,
+            on_update=on_update,
+        )
+
+    @asynccontextmanager
+    async def converse(
+        self,
+        *,
+        agent: str,
+        instructions: str,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        max_runs_per_turn: int | None = None,
+        max_tokens: int | None = None,
+        max_turns: int | None = None,
+        team: str | None = None,
+        thread: str | None = None,
+        user: str | None = None,
+        keep: bool = False,
+    ) -> AsyncGenerator[AsyncConversation]:
+        """Open a session to talk to: it waits for the first message, and is cancelled at the end of the block.
+
+        Args:
+            agent: Id of the agent (`agi_...`).
+            instructions: What it should know before the first message.
+            name: Name for people.
+            metadata: Data of yours that is kept with it.
+            max_runs_per_turn: Tool calls allowed in one turn.
+            max_tokens: Budget of tokens over all turns.
+            max_turns: Turns before the platform ends it.
+            team: Id of a team.
+            thread: Id of a thread.
+            user: Id of the user it is attributed to.
+            keep: Leave the session waiting at the end of the block.
+
+        Yields:
+            The conversation; `reply = await conversation.send("...")` is one exchange.
+
+        Raises:
+            EigenpalNotFoundError: No such agent.
+        """
+        opened = await self.create(
+            agent=agent,
+            instructions=instructions,
+            name=name,
+            metadata=metadata,
+            start_idle=True,
+            max_runs_per_turn=max_runs_per_turn,
+            max_tokens=max_tokens,
+            max_turns=max_turns,
+            team=team,
+            thread=thread,
+            user=user,
+        )
+        conversation = AsyncConversation(self._session, opened)
+        try:
+            yield conversation
+        finally:
+            if not keep:
+                await conversation.aclose()
