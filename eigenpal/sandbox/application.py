@@ -114,7 +114,7 @@ class Application:
             self._recorder.add(record)
         # A body that is not to be read isn't recorded either, although a part of it may have arrived.
         body = receive if fault.drop == "before_body" else receive_counted
-        await play(fault, scope, body, send_recorded, serve, request_id)
+        await play(fault, scope, body, send_recorded, serve, lambda problem: api.refuse(problem, request_id))
 
     async def _serve(self, api: Api, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         request: Request[Any] = Request(scope, receive)

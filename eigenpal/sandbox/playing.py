@@ -7,12 +7,14 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from eigenpal.sandbox.faults import Fault
-from eigenpal.sandbox.problems import Problem, code_of, envelope
+from eigenpal.sandbox.problems import Problem, code_of
 
 Serve: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
+Refuse: TypeAlias = Callable[[Problem], Response]
 
 TRICKLE_PIECES = 10
 TRICKLE_SECONDS = 0.05  # between two pieces, unless `delay` says otherwise
@@ -20,7 +22,7 @@ TRICKLE_SECONDS = 0.05  # between two pieces, unless `delay` says otherwise
 _HTML = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
 
-async def play(fault: Fault, scope: Scope, receive: Receive, send: Send, serve: Serve, request_id: str) -> None:
+async def play(fault: Fault, scope: Scope, receive: Receive, send: Send, serve: Serve, refuse: Refuse) -> None:
     """Let a fault happen to a request.
 
     Args:
@@ -29,7 +31,7 @@ async def play(fault: Fault, scope: Scope, receive: Receive, send: Send, serve: 
         receive: Where its body comes from.
         send: Where its answer goes.
         serve: Answers the request as usual.
-        request_id: Correlation id, for the error envelope.
+        refuse: Words a problem as the API that was asked does.
     """
     transport: asyncio.Transport = scope["state"]["transport"]
     if fault.delay and fault.kind != "trickle":
@@ -54,12 +56,12 @@ async def play(fault: Fault, scope: Scope, receive: Receive, send: Send, serve: 
         await serve(receive, send)
     else:
         await _drain(receive)
-        await _answer(fault, send, request_id)
+        await _answer(fault, send, refuse)
 
 
-async def _answer(fault: Fault, send: Send, request_id: str) -> None:
+async def _answer(fault: Fault, send: Send, refuse: Refuse) -> None:
     status = fault.status or 200
-    body, content_type = _content(fault, status, request_id)
+    body, content_type = _content(fault, status, refuse)
     headers = {"content-type": content_type, "content-length": str(len(body))} if body or status >= 200 else {}
     if status in (204, 304):
         body, headers = b"", {}
@@ -77,7 +79,7 @@ def _retry_after(after: float | str) -> str:
     return str(after)
 
 
-def _content(fault: Fault, status: int, request_id: str) -> tuple[bytes, str]:
+def _content(fault: Fault, status: int, refuse: Refuse) -> tuple[bytes, str]:
     if fault.kind == "bad_json":
         return b'{"id": "exec_1Bv7sJk4QwE9tYp2LzR6m", "type": "work', "application/json"
     if fault.kind == "html":
@@ -88,11 +90,10 @@ def _content(fault: Fault, status: int, request_id: str) -> tuple[bytes, str]:
         return fault.body, "application/octet-stream"
     if isinstance(fault.body, str):
         return fault.body.encode(), "text/plain; charset=utf-8"
-    body = fault.body
-    if body is None:
+    if fault.body is None:
         problem = Problem(status, "This answer was planned with sandbox.faults.", code=code_of(status))
-        body = envelope(problem, request_id)
-    return json.dumps(body).encode(), "application/json"
+        return bytes(refuse(problem).body), "application/json"
+    return json.dumps(fault.body).encode(), "application/json"
 
 
 class _Cutter:

@@ -19,6 +19,7 @@ from eigenpal.sandbox.context import ArtifactData
 from eigenpal.sandbox.data_folder import DataFolder
 from eigenpal.sandbox.defining import Defining, Definition
 from eigenpal.sandbox.download_tokens import make_token
+from eigenpal.sandbox.epilot.emulator import EpilotEmulator
 from eigenpal.sandbox.faults import Faults
 from eigenpal.sandbox.hosting import Hosting, Settings
 from eigenpal.sandbox.ids import IdSource, derived_id
@@ -64,6 +65,7 @@ class Sandbox(Defining):
         faults: Plans what is to go wrong.
         run_latency: As above.
         source: Pushes source files of agents, and archives agents.
+        epilot: epilot's AI agents, on the same server.
 
     Example:
         with Sandbox() as sandbox:
@@ -95,10 +97,11 @@ class Sandbox(Defining):
         self._registry = Registry(lambda _: milliseconds(now()))
         self._keys = Keys(None if self._data is None else self._data / "keys.json")
         self._tenants: dict[str, Tenant] = {}
+        self.epilot: EpilotEmulator = EpilotEmulator(lambda: self.url, lambda: self.api_key, self._tenants.get)
         self._settings = Settings(
             registry=self._registry,
             generation=generation,
-            emulators=(),
+            emulators=(self.epilot,),
             tenant_of=self._tenants.get,
             faults=self.faults,
             recorder=self.requests,
