@@ -67,8 +67,11 @@ def _comparison(
         "runId": run.id,
         "comparedWithRunId": compared_with,
         "mode": mode,
-        "jsonDifferences": [difference.to_dict() for difference in differences],
-        "matchedFiles": [match.to_dict() for match in matched],
+        "jsonDifferences": [
+            {"path": one.path, "type": one.type.value, "expected": one.expected, "actual": one.actual}
+            for one in differences
+        ],
+        "matchedFiles": [{"expected": match.expected, "actual": match.actual} for match in matched],
         "missingFiles": missing,
         "extraFiles": extra,
     }
