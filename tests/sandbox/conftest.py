@@ -17,6 +17,13 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[Sandbox]:
+    """One sandbox for those tests of a module that leave nothing behind in it."""
+    with Sandbox() as running:
+        yield running
+
+
 def connect(sandbox: Sandbox, api_key: str | None = None) -> httpx.Client:
     """Return a client that fails the test when an answer isn't what the API description promises."""
     return httpx.Client(
@@ -32,4 +39,10 @@ def connect(sandbox: Sandbox, api_key: str | None = None) -> httpx.Client:
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
     with connect(sandbox) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with connect(shared_sandbox) as connected:
         yield connected
