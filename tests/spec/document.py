@@ -10,6 +10,8 @@ from typing import Any
 
 import attrs
 
+from eigenpal.engine.model import snake_case
+
 Schema = Mapping[str, Any]
 Document = Mapping[str, Any]
 
@@ -87,14 +89,20 @@ def _operation(document: Document, path: str, method: str, item: Mapping[str, An
         path=path,
         deprecated=declared.get("deprecated", False),
         parameters=tuple(
-            Parameter(p["name"], p.get("x-python-name"), p["in"], resolved(document, p["schema"])) for p in parameters
+            Parameter(p["name"], _python_name(p), p["in"], resolved(document, p["schema"])) for p in parameters
         ),
         bodies={kind: resolved(document, content["schema"]) for kind, content in body.get("content", {}).items()},
         status=status,
         media_type=media_type,
         answer=contents[media_type].get("schema") if media_type else None,
-        official_call=declared["x-official-python"]["call"],
+        official_call=declared.get("x-official-python", {}).get("call", ""),
     )
+
+
+def _python_name(parameter: Mapping[str, Any]) -> str | None:
+    by_rule = None if parameter["in"] == "header" else snake_case(parameter["name"])
+    name: str | None = parameter.get("x-python-name", by_rule)
+    return name
 
 
 def sample(document: Document, schema: Schema, name: str = "value") -> Any:
@@ -123,7 +131,7 @@ def sample(document: Document, schema: Schema, name: str = "value") -> Any:
             return 7
         case "boolean":
             return True
-        case _ if schema.get("x-observed-format") == "date-time":
+        case _ if "date-time" in (schema.get("x-observed-format"), schema.get("format")):
             return "2026-06-14T09:00:00.000Z"
         case _:
             return f"some {name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -45,10 +45,17 @@ timestamps: Strategy = st.datetimes().map(
 
 
 @cache
-def description() -> dict[str, Any]:
-    """Return the API description."""
-    text = Path(__file__).with_name("eigenpal.openapi.yaml").read_text(encoding="utf-8")
+def document(service: str) -> dict[str, Any]:
+    """Return the API description of a service as it stands in its file."""
+    text = Path(__file__).with_name(f"{service}.openapi.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return loaded
+
+
+@cache
+def description() -> dict[str, Any]:
+    """Return the API description of EigenPal."""
+    loaded = document("eigenpal")
     for schema, member in LIKELY:
         loaded["components"]["schemas"][schema]["properties"][member]["x-likely-schema"] = LIKELY_SCHEMA
     return loaded
@@ -66,50 +73,69 @@ def examples() -> dict[str, Any]:
     return found
 
 
-@cache
+class Instances:
+    """Strategies for the valid instances of a document's schemas, unknown members included.
+
+    Args:
+        schemas: Schemas of the document by name; called when the first one is needed.
+    """
+
+    def __init__(self, schemas: Callable[[], Mapping[str, Any]]) -> None:
+        self._schemas = schemas
+        self._named: dict[str, Strategy] = {}
+
+    def named(self, name: str) -> Strategy:
+        """Return a strategy for the valid instances of a named schema."""
+        if name not in self._named:
+            self._named[name] = self.of(self._schemas()[name])
+        return self._named[name]
+
+    def of(self, schema: Mapping[str, Any]) -> Strategy:
+        """Return a strategy for the valid instances of a schema."""
+        # "likely" and "expected" are the best knowledge there is of what upstream declares as any JSON, or not at all.
+        if (reference := schema.get("$ref", schema.get("x-likely-schema"))) is not None:
+            name: str = reference.removeprefix("#/components/schemas/")
+            return st.deferred(lambda: self.named(name))  # packages hold packages
+        if "x-expected-const" in schema:
+            return st.just(schema["x-expected-const"])
+        if "const" in schema:
+            return st.just(schema["const"])
+        if "enum" in schema:
+            return st.sampled_from(schema["enum"])
+        if "anyOf" in schema:
+            return st.one_of(*map(self.of, schema["anyOf"]))
+        if "allOf" in schema:
+            (only,) = schema["allOf"]
+            return self.of(only)
+        if "type" not in schema:
+            return any_json
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return st.one_of(*(self._of_type(kind, schema) for kind in types))
+
+    def _of_type(self, kind: str, schema: Mapping[str, Any]) -> Strategy:
+        match kind:
+            case "object":
+                return self._objects(schema)
+            case "array":
+                return st.lists(self.of(schema["items"]), max_size=3)
+            case "string" if "date-time" in (schema.get("x-observed-format"), schema.get("format")):
+                return timestamps
+            case _:
+                return _TYPES[kind]
+
+    def _objects(self, schema: Mapping[str, Any]) -> Strategy:
+        members = {name: self.of(member) for name, member in schema.get("properties", {}).items()}
+        required = {name: members[name] for name in schema.get("required", ())}
+        optional = {name: member for name, member in members.items() if name not in required}
+        if isinstance(more := schema.get("additionalProperties"), dict):
+            return st.dictionaries(_NAMES, self.of(more), max_size=3)
+        unknown = dict.fromkeys(UNKNOWN_MEMBERS, any_json)
+        return st.fixed_dictionaries(required, optional=optional | unknown)
+
+
+_instances = Instances(schemas)
+
+
 def instances(name: str) -> Strategy:
-    """Return a strategy for the valid instances of a named schema, unknown members included."""
-    return _instances(schemas()[name])
-
-
-def _instances(schema: Mapping[str, Any]) -> Strategy:
-    # "likely" and "expected" are the best knowledge there is of what upstream declares as any JSON, or not at all.
-    if (reference := schema.get("$ref", schema.get("x-likely-schema"))) is not None:
-        return st.deferred(lambda: instances(reference.removeprefix("#/components/schemas/")))  # packages hold packages
-    if "x-expected-const" in schema:
-        return st.just(schema["x-expected-const"])
-    if "const" in schema:
-        return st.just(schema["const"])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    if "anyOf" in schema:
-        return st.one_of(*map(_instances, schema["anyOf"]))
-    if "allOf" in schema:
-        (only,) = schema["allOf"]
-        return _instances(only)
-    if "type" not in schema:
-        return any_json
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return st.one_of(*(_of_type(kind, schema) for kind in types))
-
-
-def _of_type(kind: str, schema: Mapping[str, Any]) -> Strategy:
-    match kind:
-        case "object":
-            return _objects(schema)
-        case "array":
-            return st.lists(_instances(schema["items"]), max_size=3)
-        case "string" if schema.get("x-observed-format") == "date-time":
-            return timestamps
-        case _:
-            return _TYPES[kind]
-
-
-def _objects(schema: Mapping[str, Any]) -> Strategy:
-    members = {name: _instances(member) for name, member in schema.get("properties", {}).items()}
-    required = {name: members[name] for name in schema.get("required", ())}
-    optional = {name: member for name, member in members.items() if name not in required}
-    if isinstance(more := schema.get("additionalProperties"), dict):
-        return st.dictionaries(_NAMES, _instances(more), max_size=3)
-    unknown = dict.fromkeys(UNKNOWN_MEMBERS, any_json)
-    return st.fixed_dictionaries(required, optional=optional | unknown)
+    """Return a strategy for the valid instances of a named schema of EigenPal's description."""
+    return _instances.named(name)

@@ -9,14 +9,14 @@ import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 import attrs
 import httpx
 import pytest
 
 from eigenpal import AsyncEigenpalClient, EigenpalClient
-from eigenpal.engine.model import Model, snake_case
+from eigenpal.engine.model import Model
 from tests.spec.calling import (
     INSIDE_INPUT,
     TRIGGER,
@@ -28,9 +28,10 @@ from tests.spec.calling import (
     expected,
     method_of,
 )
-from tests.spec.document import JSON, MULTIPART, Document, Operation, operations, properties
+from tests.spec.document import JSON, MULTIPART, Operation, operations
 from tests.spec.strategies import description
-from tests.spec.typing_gaps import ANY_JSON, TYPED_ANYWAY, gaps
+from tests.spec.surface import Refusal, declared_gaps
+from tests.spec.typing_gaps import ANY_JSON, TYPED_ANYWAY, TypingGaps
 
 pytestmark = pytest.mark.anyio
 
@@ -43,46 +44,6 @@ each_form = pytest.mark.parametrize(
 # ------------------------------------------------------------------------------------------------ by introspection
 
 
-def declared_gaps(document: Document, client: Any) -> Iterator[str]:
-    """Yield what the description has and the signatures of a client do not."""
-    for operation in operations(document):
-        for form in operation.forms:
-            try:
-                method = method_of(client, operation, form)
-            except AttributeError as missing:
-                yield f"{operation.id}: {missing}"
-                continue
-            yield from (f"{operation.id}: {gap}" for gap in _gaps(document, operation, form, method))
-
-
-def _gaps(document: Document, operation: Operation, form: str | None, method: Any) -> Iterator[str]:
-    parameters = inspect.signature(method).parameters
-    hints = get_type_hints(inspect.unwrap(method), localns={"T": Any})
-    for name in _argument_names(document, operation, form):
-        if name not in parameters:
-            yield f"takes no {name}"
-        elif name not in hints:
-            yield f"{name} has no type"
-    answer = hints.get("return")
-    if operation.status == 204:
-        yield from () if answer is type(None) else (f"returns {answer}, not None",)
-    elif operation.media_type not in (None, JSON):
-        yield from () if answer is bytes else (f"returns {answer}, not bytes",)
-    elif operation.answer is not None:
-        yield from gaps(document, operation.answer, answer, getattr(answer, "__name__", str(answer)))
-
-
-def _argument_names(document: Document, operation: Operation, form: str | None) -> Iterator[str]:
-    for parameter in operation.parameters:
-        if parameter.place == "header":
-            assert parameter.name == "X-Eigenpal-Trigger", "a header needs an option of the client"
-        else:
-            assert parameter.python_name is not None
-            yield parameter.python_name
-    if form is not None:
-        yield from map(snake_case, properties(document, operation.bodies[form]))
-
-
 @pytest.fixture
 def clients() -> Iterator[list[Any]]:
     """Return one client of each kind, to be looked at."""
@@ -90,22 +51,12 @@ def clients() -> Iterator[list[Any]]:
         yield [AsyncEigenpalClient("k", transport=Refusal()), blocking]
 
 
-class Refusal(httpx.MockTransport):
-    """Fails the test if anything is sent."""
-
-    def __init__(self) -> None:
-        def refuse(request: httpx.Request) -> httpx.Response:
-            raise AssertionError(f"sent {request.method} {request.url}")
-
-        super().__init__(refuse)
-
-
 def test_the_description_has_as_many_operations_as_it_says() -> None:
     assert len(list(operations(description()))) == description()["x-operation-count"]["total"] == 47
 
 
 def test_every_operation_parameter_and_member_has_a_name_and_a_type_on_both_clients(clients: list[Any]) -> None:
-    assert [gap for client in clients for gap in declared_gaps(description(), client)] == []
+    assert [gap for client in clients for gap in declared_gaps(TypingGaps(description()), client)] == []
 
 
 def test_every_helper_without_an_endpoint_is_there_with_its_arguments(clients: list[Any]) -> None:
@@ -247,7 +198,7 @@ def test_what_is_new_in_the_description_is_found_missing(news: str, clients: lis
     document = copy.deepcopy(description())
     change(document)
     for client in clients:
-        assert any(gap in found for found in declared_gaps(document, client))
+        assert any(gap in found for found in declared_gaps(TypingGaps(document), client))
 
 
 @pytest.mark.parametrize("part", ["method", "path", "query", "body"])

@@ -45,74 +45,87 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def gaps(document: Document, schema: Schema, kind: Any, place: str) -> Iterator[str]:
-    """Yield what a schema has and a type does not, one line each; nothing when the type promises it all.
+@attrs.frozen
+class TypingGaps:
+    """What schemas of a document have and types do not.
 
-    Args:
+    Attributes:
         document: The API description.
-        schema: What the service answers.
-        kind: The annotation that stands for it.
-        place: What the annotation belongs to, such as `Run.output`.
+        any_json: Members that are any JSON here, and why.
+        typed_anyway: Any JSON upstream that has a type here all the same, and why.
     """
-    if (likely := schema.get("x-likely-schema")) is not None and place not in ANY_JSON:
-        schema = {"$ref": likely}
-    schema = resolved(document, schema)
-    options = _options(kind)
-    if "anyOf" in schema or "allOf" in schema:
-        for branch in schema.get("anyOf", schema.get("allOf")):
-            if branch != {"type": "null"}:
-                yield from _best(document, branch, options, place)
-    elif not {"type", "enum", "const", "x-expected-const"} & schema.keys():
-        yield from _open(kind, place)
-    elif place not in ANY_JSON:
-        yield from _best(document, schema, options, place)
 
+    document: Document
+    any_json: Mapping[str, str] = ANY_JSON
+    typed_anyway: Mapping[str, str] = TYPED_ANYWAY
 
-def _best(document: Document, schema: Schema, options: tuple[Any, ...], place: str) -> Iterator[str]:
-    """Yield the gaps of the option that has the fewest."""
-    yield from min((list(_gaps_of_one(document, schema, option, place)) for option in options), key=len)
+    def of(self, schema: Schema, kind: Any, place: str) -> Iterator[str]:
+        """Yield what a schema has and a type does not, one line each; nothing when the type promises it all.
 
+        Args:
+            schema: What the service answers.
+            kind: The annotation that stands for it.
+            place: What the annotation belongs to, such as `Run.output`.
+        """
+        if (likely := schema.get("x-likely-schema")) is not None and place not in self.any_json:
+            schema = {"$ref": likely}
+        schema = resolved(self.document, schema)
+        options = _options(kind)
+        if "anyOf" in schema or "allOf" in schema:
+            for branch in schema.get("anyOf", schema.get("allOf")):
+                if branch != {"type": "null"}:
+                    yield from self._best(branch, options, place)
+        elif not {"type", "enum", "const", "x-expected-const"} & schema.keys():
+            yield from self._open(kind, place)
+        elif place not in self.any_json:
+            yield from self._best(schema, options, place)
 
-def _gaps_of_one(document: Document, schema: Schema, kind: Any, place: str) -> Iterator[str]:
-    schema = resolved(document, schema)
-    if "anyOf" in schema:
-        yield from gaps(document, schema, kind, place)
-        return
-    declared = schema.get("type", "string")
-    match declared[0] if isinstance(declared, list) else declared:
-        case "array" if get_origin(kind) is list:
-            yield from gaps(document, schema["items"], get_args(kind)[0], place)
-        case "object" if isinstance(schema.get("additionalProperties"), Mapping) and get_origin(kind) is dict:
-            yield from gaps(document, schema["additionalProperties"], get_args(kind)[1], place)
-        case "object" if isinstance(kind, type) and issubclass(kind, Model):
-            yield from _members(document, schema, kind)
-        case "object" if get_origin(kind) is dict and "properties" not in schema:
+    def _best(self, schema: Schema, options: tuple[Any, ...], place: str) -> Iterator[str]:
+        """Yield the gaps of the option that has the fewest."""
+        yield from min((list(self._of_one(schema, option, place)) for option in options), key=len)
+
+    def _of_one(self, schema: Schema, kind: Any, place: str) -> Iterator[str]:
+        schema = resolved(self.document, schema)
+        if "anyOf" in schema:
+            yield from self.of(schema, kind, place)
             return
-        case scalar if isinstance(kind, type) and issubclass(kind, _SCALARS.get(scalar, ())):
-            return
-        case other:
-            yield f"{place} is {kind}, which is no {other}"
+        declared = schema.get("type", "string")
+        match declared[0] if isinstance(declared, list) else declared:
+            case "array" if get_origin(kind) is list:
+                yield from self.of(schema["items"], get_args(kind)[0], place)
+            case "object" if isinstance(schema.get("additionalProperties"), Mapping) and get_origin(kind) is dict:
+                yield from self.of(schema["additionalProperties"], get_args(kind)[1], place)
+            case "object" if isinstance(kind, type) and issubclass(kind, Model):
+                yield from self._members(schema, kind)
+            case "object" if get_origin(kind) is dict and "properties" not in schema:
+                return
+            case scalar if isinstance(kind, type) and issubclass(kind, _SCALARS.get(scalar, ())):
+                return
+            case other:
+                yield f"{place} is {kind}, which is no {other}"
 
+    def _members(self, schema: Schema, kind: type[Model]) -> Iterator[str]:
+        attrs.resolve_types(kind)
+        fields = {wire_name(field, kind): field for field in attrs.fields(kind) if field.init}
+        for name, member in schema.get("properties", {}).items():
+            if name not in fields:
+                yield f"{kind.__name__} has no field for {name!r}"
+            elif kind is not fields[name].type and not _recursive(kind, fields[name]):
+                yield from self.of(member, fields[name].type, f"{kind.__name__}.{fields[name].name}")
 
-def _members(document: Document, schema: Schema, kind: type[Model]) -> Iterator[str]:
-    attrs.resolve_types(kind)
-    fields = {wire_name(field, kind): field for field in attrs.fields(kind) if field.init}
-    for name, member in schema.get("properties", {}).items():
-        if name not in fields:
-            yield f"{kind.__name__} has no field for {name!r}"
-        elif kind is not fields[name].type and not _recursive(kind, fields[name]):
-            yield from gaps(document, member, fields[name].type, f"{kind.__name__}.{fields[name].name}")
+    def _open(self, kind: Any, place: str) -> Iterator[str]:
+        if kind is Any and place not in self.any_json:
+            yield f"{place} is any JSON and not listed with a reason"
+        elif (
+            kind is not Any
+            and place not in self.typed_anyway
+            and getattr(kind, "__name__", "") not in self.typed_anyway
+        ):
+            yield f"{place} is any JSON upstream, and {kind} here"
 
 
 def _recursive(kind: type[Model], field: attrs.Attribute[Any]) -> bool:
     return get_args(field.type) == (kind,)
-
-
-def _open(kind: Any, place: str) -> Iterator[str]:
-    if kind is Any and place not in ANY_JSON:
-        yield f"{place} is any JSON and not listed with a reason"
-    elif kind is not Any and place not in TYPED_ANYWAY and getattr(kind, "__name__", "") not in TYPED_ANYWAY:
-        yield f"{place} is any JSON upstream, and {kind} here"
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
