@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from math import isfinite
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 Drop: TypeAlias = Literal["on_accept", "before_body", "after_body", "after_handling", "mid_response"]
 Kind: TypeAlias = Literal["bad_json", "html", "empty", "trickle"]
+
+MAX_SECONDS = 1e9  # thirty years; what is longer, or no number at all, is a mistake
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # as HTTP defines the names of methods and headers
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -203,7 +204,7 @@ def _is_whole(value: object, least: int) -> bool:
 
 
 def _is_seconds(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_SECONDS
 
 
 def _is_header_value(value: object) -> bool:

@@ -39,14 +39,15 @@ def test_a_status_comes_as_often_as_planned_and_the_fault_counts(sandbox: Sandbo
 def test_a_planned_status_has_an_envelope_and_the_headers_asked_for(sandbox: Sandbox, client: httpx.Client) -> None:
     date = "Wed, 21 Oct 2026 07:28:00 GMT"
     sandbox.faults.add(status=429, retry_after=date, headers={"X-Extra": "1"})
-    sandbox.faults.add(status=429, retry_after=0.5)
+    for seconds in (0.5, 2.0, 86_400_000):
+        sandbox.faults.add(status=429, retry_after=seconds)
 
-    answer, second = client.get(RUNS), client.get(RUNS)
+    answer, *others = (client.get(RUNS) for _ in range(4))
 
     assert (answer.headers["retry-after"], answer.headers["x-extra"]) == (date, "1")
     assert answer.json()["issues"][0]["code"] == "rate_limited"
     assert answer.json()["requestId"] == answer.headers["x-request-id"]
-    assert second.headers["retry-after"] == "0.5"
+    assert [other.headers["retry-after"] for other in others] == ["0.5", "2", "86400000"]
 
 
 @pytest.mark.parametrize(
