@@ -13,7 +13,7 @@ from eigenpal.sandbox import ManualClock, RunContext, Sandbox
 from tests.sandbox.conftest import connect
 from tests.sandbox.test_runs import finished
 
-EMPTY = {"feedback": None, "expected": None, "expectedFiles": []}
+EMPTY: dict[str, Any] = {"feedback": None, "expected": None, "expectedFiles": []}
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_a_workflow_run_has_phases_steps_and_what_it_recorded() -> None:
 
 
 def test_an_agent_run_has_the_lines_of_its_trace_file(sandbox: Sandbox, client: httpx.Client) -> None:
-    lines = [{"type": "thought", "text": "é"}, {"anything": [1, None]}]
+    lines: list[dict[str, Any]] = [{"type": "thought", "text": "é"}, {"anything": [1, None]}]
 
     @sandbox.agent("think")
     def think(context: RunContext) -> None:
