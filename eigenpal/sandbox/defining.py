@@ -97,7 +97,7 @@ class Defining(ABC):
             folder_id: Folder in which it is listed.
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
-            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
+            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.0.0`; lockfiles list them.
             retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
                 chain: `execution.retry` tells the place in it.
             time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
@@ -156,7 +156,7 @@ class Defining(ABC):
             inputs: Description of the inputs, any JSON.
             api_enabled: False refuses starts with 403.
             admit: Looks at the arguments before the start; returns the reason to reject the run, or None.
-            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.x`; lockfiles list them.
+            dependencies: Packages that it uses, such as `workflows.extract-invoice@1.0.0`; lockfiles list them.
             retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
                 chain: `execution.retry` tells the place in it.
             time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
