@@ -186,6 +186,7 @@ GENERATION_0_6: Final = Generation(
         "runs.artifacts.download": Older(path="/api/v1/runs/{runId}/artifact/{artifactPath*}"),
         "workflows.list": Older(call=_list_workflows),
     },
+    keeps_metadata=False,
     absent={
         "runs.artifacts.list": "read run.files instead",
         "runs.definition": "read workflows.versions instead",

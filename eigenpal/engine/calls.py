@@ -82,10 +82,12 @@ class Generation:
     Attributes:
         older: Operation name to how it was; operations that are not named are as today.
         absent: Names of operations that it does not have, to what can be done instead.
+        keeps_metadata: Whether what is started can carry metadata that is read back later.
     """
 
     older: Mapping[str, Older] = attrs.field(factory=dict[str, Older])
     absent: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    keeps_metadata: bool = True
 
     def translate(self, operation: Operation[T], call: Call) -> tuple[Operation[T], Call]:
         """Return the operation and its arguments as this generation has them.

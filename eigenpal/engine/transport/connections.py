@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from weakref import WeakSet, finalize
 
@@ -46,6 +46,7 @@ class Connections:
         self._closed = False
         self._moving = threading.Lock()
         self._home: _Home | None = None
+        self._users: dict[int, Callable[[], Awaitable[None]]] = {}
         _all.add(self)
 
     @property
@@ -62,6 +63,14 @@ class Connections:
     def queued(self) -> int:
         """How many requests wait for a slot."""
         return self._home.slots.waiting if self._home else 0
+
+    def hold(self, user: object, close: Callable[[], Awaitable[None]]) -> None:
+        """Note something that goes on by itself over these connections, and what ends it: it is ended before them."""
+        self._users[id(user)] = close
+
+    def release(self, user: object) -> None:
+        """Forget what was noted: it has ended."""
+        self._users.pop(id(user), None)
 
     async def send(self, request: Request) -> Response:
         """Send a request once; its slot is free again when the response is closed, or when this raises.
@@ -91,6 +100,9 @@ class Connections:
 
         An `http_client` or `transport` the user made stays open.
         """
+        while self._users:
+            _, close = self._users.popitem()
+            await close()
         self._closed = True
         with self._moving:
             home, self._home = self._home, None
@@ -127,6 +139,7 @@ class Connections:
     def forget_parent(self) -> None:
         """In a forked child: let go of everything, and of a lock that a thread of the parent may have held."""
         self._moving = threading.Lock()
+        self._users.clear()
         home, self._home = self._home, None
         if home is not None:
             home.leave()
