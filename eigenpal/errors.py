@@ -14,6 +14,7 @@ EigenpalError                      everything raised by this package; `status` i
 ├── EigenpalTimeoutError           no answer in time, or a wait that ran out (carries `run_id`, `run`); a TimeoutError
 ├── EigenpalDecodeError            an answer that is not what the API promises: HTML, cut JSON, a wrong type
 ├── EigenpalRunError               a run that failed, was cancelled or rejected (carries `run`)
+├── EigenpalWaitError              some of many could not be waited for (carries `errors` by id)
 ├── EigenpalUnsupportedError       the chosen API generation does not have this operation
 ├── EigenpalInputError             an argument that can't be sent; a ValueError, raised before anything is sent
 └── EigenpalUsageError             the client was used in a way that can't work: closed, two loops; a RuntimeError
@@ -24,6 +25,7 @@ Nothing here knows HTTP libraries or services: what an error needs comes in as p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from eigenpal.anyjson import object_of, text_of
@@ -174,6 +176,16 @@ class EigenpalRunError(EigenpalError):
 
     run_id: str | None = None
     run: Any = None
+
+
+class EigenpalWaitError(EigenpalError):
+    """Of many that were waited for together, some could not be; all others were returned before.
+
+    Attributes:
+        errors: Id to why that one could not be waited for: unknown, out of time, not allowed.
+    """
+
+    errors: Mapping[str, EigenpalError] = MappingProxyType({})
 
 
 class EigenpalUnsupportedError(EigenpalError):

@@ -1,15 +1,39 @@
-"""Starting a run and waiting for its end: one function behind every `run_and_wait`."""
+"""Starting a run and waiting for its end: one function behind every `run_and_wait`, one behind every wait."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Final
 
+import attrs
+
+from eigenpal.engine.calls import unchanged
 from eigenpal.engine.session import Session
 from eigenpal.models.runs import Run
-from eigenpal.resources.operations import CANCEL_RUN, GET_RUN
+from eigenpal.resources.operations import CANCEL_RUN, GET_RUN, LIST_RUNS
 from eigenpal.resources.starting import FileReferences, start_run
-from eigenpal.waiting.runs import checked_times, wait_for_run
+from eigenpal.waiting.kinds import Glance, Kind
+from eigenpal.waiting.many import Arrivals
+from eigenpal.waiting.polling import checked_times
+from eigenpal.waiting.runs import glance_at, glances_at, note, succeeded
+from eigenpal.waiting.watcher import watcher_of
+
+_RUN_ROWS: Final = attrs.evolve(LIST_RUNS, returns=Any)
+
+
+async def _rows(session: Session, run_ids: Sequence[str]) -> Mapping[str, Glance[Run]]:
+    return glances_at(await session.call(_RUN_ROWS, query={"ids": run_ids, "limit": len(run_ids)}))
+
+
+RUNS: Final = Kind[Run](
+    noun="run",
+    again="runs.wait({!r})",
+    fetch=lambda session, run_id: session.call(GET_RUN, run_id),
+    glance=glance_at,
+    cancel=lambda session, run_id: session.call(CANCEL_RUN, run_id),
+    rows=_rows,
+    note=note,
+)
 
 
 async def run_to_its_end(
@@ -37,13 +61,15 @@ async def run_to_its_end(
     )
 
 
-async def wait_in(session: Session, run_id: str, *, just_started: bool, **wait_options: Any) -> Run:
-    """Wait for a run with the calls of a session; the other arguments are those of `wait_for_run`."""
-    return await wait_for_run(
-        run_id,
-        fetch=lambda id: session.call(GET_RUN, id),
-        cancel=lambda id: session.call(CANCEL_RUN, id),
-        sleep=session.policy.sleep,
-        just_started=just_started,
-        **wait_options,
-    )
+async def wait_in(session: Session, run_id: str, *, raise_on_failure: bool = False, **wait_options: Any) -> Run:
+    """Wait for a run with the calls of a session; the other arguments are those of `Watcher.wait`."""
+    run = await watcher_of(session, RUNS).wait(session, run_id, **wait_options)
+    return succeeded(run) if raise_on_failure else run
+
+
+def wait_for_many(
+    session: Session, ids: Iterable[Any] | AsyncIterable[Any], *, raise_on_failure: bool, **wait_options: Any
+) -> AsyncIterator[Run]:
+    """Wait for many runs with the calls of a session; the other arguments are those of `Arrivals`."""
+    judge = succeeded if raise_on_failure else unchanged
+    return Arrivals(watcher_of(session, RUNS), session, ids, judge=judge, **wait_options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from eigenpal.resources.expected import AsyncExpected
 from eigenpal.resources.feedback import AsyncFeedback
 from eigenpal.resources.operations import CANCEL_RUN, CONNECT_RUN, GET_RUN, GET_RUN_DEFINITION, LIST_RUNS, RERUN
 from eigenpal.resources.run_details import AsyncComparison, AsyncFiles, AsyncTrace
-from eigenpal.resources.running import wait_in
+from eigenpal.resources.running import wait_for_many, wait_in
 from eigenpal.resources.starting import checked_hold
 
 
@@ -320,7 +320,8 @@ class AsyncRuns(Resource):
         """Wait until a run is over and return it, whichever way it ended.
 
         Looks often at first, then less often. Broken connections, 429 and 5xx do not end the wait: it goes on until its
-        deadline. A run can be waited for any number of times, from any process.
+        deadline. A run can be waited for any number of times, from any process. Those who wait at the same time share
+        their looks: a hundred runs cost one request.
 
         Args:
             run_id: Id of the run.
@@ -347,4 +348,45 @@ class AsyncRuns(Resource):
             raise_on_failure=raise_on_failure,
             cancel_on_timeout=cancel_on_timeout,
             on_update=on_update,
+        )
+
+    def wait_many(
+        self,
+        ids: Iterable[str | StartedRun | RunListItem] | AsyncIterable[str | StartedRun | RunListItem],
+        *,
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> AsyncIterator[Run]:
+        """Wait for many runs and iterate over them as they end, whichever way and in whichever order they do.
+
+        A run that can't be waited for does not stop the others: after the last of them the iterator raises, and tells
+        which they were. The loop may be left at any point; the runs themselves go on. Nothing is sent while the body
+        of the loop runs, and the time it takes counts against no deadline.
+
+        Args:
+            ids: Run ids, or what `run`, `list` or `iterate` returned. An async iterable is read as runs end, and never
+                interrupted: a run that has ended is held back while the next id is on its way. One that is there twice
+                is returned once.
+            timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first run that failed, was cancelled or rejected.
+
+        Raises:
+            EigenpalWaitError: After all others: some runs are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`, a run ended without success; carries `run`.
+            EigenpalInputError: No iterable, or something in it that is no run.
+
+        Example:
+            ```python
+            async for run in client.runs.wait_many(ids):
+                print(run.id, run.status, run.output)
+            ```
+        """
+        return wait_for_many(
+            self._session,
+            ids,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
         )

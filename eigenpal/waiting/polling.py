@@ -13,9 +13,11 @@ from typing import Final, Generic, TypeVar
 import anyio
 import attrs
 
+from eigenpal.engine.options import checked_timeout
 from eigenpal.errors import (
     EigenpalConnectionError,
     EigenpalError,
+    EigenpalInputError,
     EigenpalNotFoundError,
     EigenpalRateLimitError,
     EigenpalServerError,
@@ -31,6 +33,23 @@ UNSEEN_GRACE_SECONDS: Final = 5.0  # a read replica may not know yet what was st
 
 PASSING: Final = (EigenpalConnectionError, EigenpalTimeoutError, EigenpalRateLimitError, EigenpalServerError)
 REQUEST_TIMEOUT: Final = 408  # the one passing status without a class of its own
+
+
+def checked_times(timeout_seconds: object, poll_interval_seconds: object) -> tuple[float | None, float]:
+    """Return the two times of a wait if they make sense. To be called before what is waited for is started.
+
+    Raises:
+        EigenpalInputError: They don't.
+    """
+    timeout = checked_timeout(timeout_seconds)
+    if (interval := checked_timeout(poll_interval_seconds, "poll_interval_seconds")) is None:
+        raise EigenpalInputError("poll_interval_seconds must be a number of seconds above 0")
+    return timeout, interval
+
+
+def passes(error: EigenpalError) -> bool:
+    """Tell whether a failed look says nothing about what was looked at: the next one may well succeed."""
+    return isinstance(error, PASSING) or error.status == REQUEST_TIMEOUT
 
 
 def intervals(poll_interval_seconds: float) -> Callable[[], float]:
@@ -103,7 +122,7 @@ class Poll(Generic[T]):
             self.trouble = error
             return None
         except EigenpalError as error:
-            if not isinstance(error, PASSING) and error.status != REQUEST_TIMEOUT:
+            if not passes(error):
                 raise
             self.trouble = error
             return None

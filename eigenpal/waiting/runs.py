@@ -1,59 +1,45 @@
-"""Waiting for a run: what over means for it, and how a wait ends."""
+"""What waiting has to know of runs: what a look at one shows, what a list of them shows, what success is. Pure."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
-import anyio
-
-from eigenpal.engine.options import checked_timeout
-from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
+from eigenpal.anyjson import list_of, object_of, text_of
+from eigenpal.errors import EigenpalDecodeError, EigenpalError, EigenpalRunError, EigenpalTimeoutError
 from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
 from eigenpal.models.runs import Run
-from eigenpal.waiting.polling import Poll
+from eigenpal.waiting.kinds import Glance
+from eigenpal.waiting.polling import checked_times as checked_times  # noqa: PLC0414 - who waits for a run finds it here too
 
-logger: logging.Logger = logging.getLogger("eigenpal")
-
-CANCEL_PATIENCE_SECONDS: Final = 10.0  # for the cancel request that follows a wait that ran out
-
-
-async def wait_for_run(
-    run_id: str,
-    *,
-    fetch: Callable[[str], Awaitable[Run]],
-    cancel: Callable[[str], Awaitable[object]],
-    sleep: Callable[[float], Awaitable[None]],
-    timeout_seconds: float | None,
-    poll_interval_seconds: float,
-    raise_on_failure: bool,
-    cancel_on_timeout: bool,
-    on_update: Callable[[Run], object] | None,
-    just_started: bool,
-) -> Run:
-    """Wait until a run is over; arguments as in `runs.wait`, and whether it was started a moment ago."""
-    timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-    poll = Poll(
-        fetch=lambda: fetch(run_id), is_over=_Ending().reached_by, changed=_moved, on_update=on_update, sleep=sleep
-    )
-    run = await poll.until_over(timeout_seconds=timeout, poll_interval_seconds=interval, at_once=not just_started)
-    if run is None:
-        cancelled = cancel_on_timeout and await _cancelled(run_id, cancel)
-        raise _ran_out(run_id, poll, timeout, cancelled=cancelled)
-    return succeeded(run) if raise_on_failure else run
+KNOWN_STATUSES = frozenset(status.value for status in RunStatus)
 
 
-def checked_times(timeout_seconds: object, poll_interval_seconds: object) -> tuple[float | None, float]:
-    """Return the two times of a wait if they make sense. To be called before what is waited for is started.
+def glance_at(run: Run) -> Glance[Run]:
+    """Return in short what a look at a run showed."""
+    asked_to_cancel = run.timing.cancel_requested_at is not None
+    return _glance(str(run.status), run.finished, asked_to_cancel, lambda: run)
 
-    Raises:
-        EigenpalInputError: They don't.
+
+def glances_at(page: Any) -> Mapping[str, Glance[Run]]:
+    """Return what a page of the list shows, by run id; from its JSON, since most of it will never be read.
+
+    A row that is no run at all is left out.
     """
-    timeout = checked_timeout(timeout_seconds)
-    if (interval := checked_timeout(poll_interval_seconds, "poll_interval_seconds")) is None:
-        raise EigenpalInputError("poll_interval_seconds must be a number of seconds above 0")
-    return timeout, interval
+    found: dict[str, Glance[Run]] = {}
+    for row in map(object_of, list_of(object_of(page).get("runs"))):
+        run_id, status = text_of(row.get("id")), text_of(object_of(row.get("execution")).get("status"))
+        if run_id is not None and status is not None:
+            asked_to_cancel = object_of(row.get("timing")).get("cancelRequestedAt") is not None
+            found[run_id] = _glance(status, row.get("finished") is True, asked_to_cancel, partial(_read, row))
+    return found
+
+
+def note(error: EigenpalError, run_id: str, last: Run | None) -> None:
+    """Put on an error which run it is about, and how it was seen last."""
+    if isinstance(error, EigenpalTimeoutError):
+        error.run_id, error.run = run_id, last
 
 
 def succeeded(run: Run) -> Run:
@@ -65,39 +51,16 @@ def succeeded(run: Run) -> Run:
     raise error
 
 
-class _Ending:
-    """When a run is over; warns once about a status this version does not know."""
-
-    def __init__(self) -> None:
-        self._warned = False
-
-    def reached_by(self, run: Run) -> bool:
-        if run.finished or run.status in TERMINAL_STATUSES:
-            return True
-        if not self._warned and not isinstance(run.status, RunStatus):
-            self._warned = True
-            logger.warning("run %s has the status %r, unknown to this version; still waiting", run.id, run.status)
-        return False
+def _glance(status: str, finished: bool, asked_to_cancel: bool, read: Any) -> Glance[Run]:
+    return Glance(status, finished or status in TERMINAL_STATUSES, read, status in KNOWN_STATUSES, asked_to_cancel)
 
 
-def _moved(before: Run, now: Run) -> bool:
-    return before.status != now.status or before.timing.cancel_requested_at != now.timing.cancel_requested_at
+def _read(row: dict[str, Any]) -> Run:
+    from eigenpal.engine.checks import Mismatch
+    from eigenpal.engine.codec import structure
 
-
-async def _cancelled(run_id: str, cancel: Callable[[str], Awaitable[object]]) -> bool:
-    with anyio.move_on_after(CANCEL_PATIENCE_SECONDS):
-        try:
-            await cancel(run_id)
-        except EigenpalError:
-            return False
-        return True
-    return False
-
-
-def _ran_out(run_id: str, poll: Poll[Run], timeout: float | None, *, cancelled: bool) -> EigenpalTimeoutError:
-    seen = f"it was last seen as {poll.last.status}" if poll.last is not None else "it was never seen"
-    trouble = f" The last look failed: {poll.trouble}" if poll.trouble is not None else ""
-    then = "It was asked to cancel." if cancelled else f"It goes on; wait for it again with runs.wait({run_id!r})."
-    error = EigenpalTimeoutError(f"run {run_id} did not end within {timeout:g} s: {seen}. {then}{trouble}")
-    error.run_id, error.run = run_id, poll.last
-    return error
+    try:
+        run: Run = structure(Run, row)
+    except Mismatch as mismatch:
+        raise EigenpalDecodeError(f"a row in a list of runs is no run: {mismatch}") from None
+    return run

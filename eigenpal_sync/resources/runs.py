@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -312,7 +312,8 @@ class Runs(Twin[AsyncRuns]):
         """Wait until a run is over and return it, whichever way it ended.
 
         Looks often at first, then less often. Broken connections, 429 and 5xx do not end the wait: it goes on until its
-        deadline. A run can be waited for any number of times, from any process.
+        deadline. A run can be waited for any number of times, from any process. Those who wait at the same time share
+        their looks: a hundred runs cost one request.
 
         Args:
             run_id: Id of the run.
@@ -339,3 +340,44 @@ class Runs(Twin[AsyncRuns]):
             cancel_on_timeout=cancel_on_timeout,
             on_update=caller_callback(on_update),
         ).result()
+
+    def wait_many(
+        self,
+        ids: Iterable[str | StartedRun | RunListItem] | AsyncIterable[str | StartedRun | RunListItem],
+        *,
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> BlockingIterator[Run]:
+        """Wait for many runs and iterate over them as they end, whichever way and in whichever order they do.
+
+        A run that can't be waited for does not stop the others: after the last of them the iterator raises, and tells
+        which they were. The loop may be left at any point; the runs themselves go on. Nothing is sent while the body
+        of the loop runs, and the time it takes counts against no deadline.
+
+        Args:
+            ids: Run ids, or what `run`, `list` or `iterate` returned. A blocking iterable is read as runs end, and never
+                interrupted: a run that has ended is held back while the next id is on its way. One that is there twice
+                is returned once.
+            timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first run that failed, was cancelled or rejected.
+
+        Raises:
+            EigenpalWaitError: After all others: some runs are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`, a run ended without success; carries `run`.
+            EigenpalInputError: No iterable, or something in it that is no run.
+
+        Example:
+            ```python
+            for run in client.runs.wait_many(ids):
+                print(run.id, run.status, run.output)
+            ```
+        """
+        return self._portal.iterate(
+            self._async.wait_many,
+            ids,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+        )

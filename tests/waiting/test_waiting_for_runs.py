@@ -6,7 +6,7 @@ import logging
 import math
 import pickle
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import attrs
@@ -14,6 +14,7 @@ import pytest
 from trio.testing import MockClock
 
 from eigenpal.engine.codec import structure
+from eigenpal.engine.session import Session
 from eigenpal.errors import (
     EigenpalConnectionError,
     EigenpalError,
@@ -25,7 +26,9 @@ from eigenpal.errors import (
 )
 from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
 from eigenpal.models.runs import Run
-from eigenpal.waiting.runs import CANCEL_PATIENCE_SECONDS, succeeded, wait_for_run
+from eigenpal.resources.running import RUNS
+from eigenpal.waiting.runs import succeeded
+from eigenpal.waiting.watcher import CANCEL_PATIENCE_SECONDS, Watcher
 
 pytestmark = pytest.mark.anyio
 
@@ -81,18 +84,13 @@ class Service:
             raise self.cancel_fails
 
     async def wait(self, **changes: Any) -> Run:
-        options: dict[str, Any] = {
-            "fetch": self.fetch,
-            "cancel": self.cancel,
-            "sleep": no_sleep,
-            "timeout_seconds": None,
-            "poll_interval_seconds": 2.0,
-            "raise_on_failure": False,
-            "cancel_on_timeout": False,
-            "on_update": None,
-            "just_started": False,
-        }
-        return await wait_for_run("exec_1", **options | changes)
+        kind = attrs.evolve(
+            RUNS, rows=None, fetch=lambda _, run_id: self.fetch(run_id), cancel=lambda _, run_id: self.cancel(run_id)
+        )
+        options: dict[str, Any] = {"timeout_seconds": None, "poll_interval_seconds": 2.0, **changes}
+        watcher, raises = Watcher(kind, options.pop("sleep", no_sleep)), options.pop("raise_on_failure", False)
+        run = await watcher.wait(cast("Session", None), "exec_1", **options)
+        return succeeded(run) if raises else run
 
 
 async def no_sleep(_: float) -> None:
