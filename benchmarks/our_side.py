@@ -84,15 +84,29 @@ def _answer_at_once(opened: AbstractAsyncContextManager[Call]) -> None:
 
 
 def decode(path: str) -> None:
-    """Turn a page of runs into models, from its text and from parsed JSON: the way an answer of `runs.list` goes."""
+    """Turn a page of runs into models, from its text and from parsed JSON: the way an answer of `runs.list` goes.
+
+    Members are made when they are asked for, so also with each run's id, status and duration asked for, and with all.
+    """
     from eigenpal.engine.codec import structure
     from eigenpal.models.runs import RunsPage
 
     text = Path(path).read_bytes()
     parsed = json.loads(text)
+
+    def table() -> None:
+        for run in structure(RunsPage, parsed).runs:
+            _ = run.id, run.status, run.timing.duration_ms
+
+    def everything() -> None:
+        for run in structure(RunsPage, parsed).runs:
+            hash(run)  # asks for every member, and for theirs
+
     answer(lambda: {
         "text": rate(100, lambda: structure(RunsPage, json.loads(text))),
         "parsed": rate(100, lambda: structure(RunsPage, parsed)),
+        "table": rate(100, table),
+        "all": rate(50, everything),
     })  # fmt: skip
 
 

@@ -1,54 +1,40 @@
 """JSON to models and back: strict about types, lenient about everything a server may add or leave out.
 
-cattrs builds one decoder per model; the hooks here say how. Unknown members are kept on the model, unknown enum values
-come through as strings, null where a list was promised is an empty list. What can't be decoded raises `Mismatch`
-with the path to the bad value. Knows no model of any service: unions declare their own discriminator.
+All of an answer is checked when it comes (`checks.py`); a model inside another is made when it is first asked for,
+since most never are. cattrs finds the hook of every type, the hooks here make the values. Unknown members are kept on
+the model, unknown enum values come through as strings, null where a list was promised is an empty list. Knows no model
+of any service: unions declare their own discriminator.
 """
 
 from __future__ import annotations
 
 import json
-import types
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import attrs
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, override
 
-from eigenpal.anyjson import list_of, object_of
-from eigenpal.engine.model import Model, discriminators, short_repr, timestamp, wire_form, wire_name
+from eigenpal.engine.checks import (
+    Mismatch,
+    check_of,
+    contains_model,
+    is_model,
+    is_open_enum,
+    is_union,
+    without_none,
+)
+from eigenpal.engine.model import Model, discriminators, timestamp, wire_form, wire_name
 from eigenpal.engine.secret import Secret
 from eigenpal.engine.unset import UNSET
 
-T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
-
-# Typed as Any, so that a check against them leaves "any JSON" what it is for the type checkers.
-OBJECT: Any = dict
-LIST: Any = list
-
-# Characters of a bad value that an error shows: enough to recognise it, too few to leak a document.
-MAX_SHOWN_VALUE = 80
-
-
-class Mismatch(Exception):
-    """A value that is not what the model promises, with the path to it: `$.data[3].status`."""
-
-    def __init__(self, expected: str, value: object) -> None:
-        super().__init__(expected, value)
-        self.expected = expected
-        self.path = "$"
-        self.found: str = short_repr(value, MAX_SHOWN_VALUE)
-
-    def __str__(self) -> str:
-        return f"{self.path} should be {self.expected}, not {self.found}"
 
 
 def structure(kind: Any, value: Any) -> Any:
@@ -57,12 +43,8 @@ def structure(kind: Any, value: Any) -> Any:
     Raises:
         Mismatch: The JSON is not what the model promises; its text has the path to the bad value.
     """
-    try:
-        return _hook(kind)(value, kind)
-    except Mismatch:
-        # The fast decoders know no paths. Only now, once it failed, does the slow walk look for the place.
-        _locate(kind, value, "$")
-        raise
+    check_of(kind)(value)
+    return _hook(kind)(value, kind)
 
 
 def dumps(value: Any) -> bytes:
@@ -103,156 +85,104 @@ _converter = Converter(detailed_validation=False)
 _hook: Callable[[Any], Hook] = cache(_converter.get_structure_hook)
 
 
-def _fail(expected: str, value: object) -> NoReturn:
-    raise Mismatch(expected, value)
-
-
-def _exact(expected: str, *accepted: type) -> Hook:
-    """Accept values of these very types only: `bool` is no number, and nothing is coerced."""
-    if len(accepted) == 1:
-        only = accepted[0]
-        return lambda value, _: value if type(value) is only else _fail(expected, value)
-    return lambda value, _: value if type(value) in accepted else _fail(expected, value)
-
-
-_EXACT: Final[Mapping[Any, tuple[str, list[type]]]] = {
-    str: ("a string", [str]),
-    bool: ("true or false", [bool]),
-    int: ("a whole number", [int]),
-    float: ("a number", [int, float]),
-}
-
-
 def _datetime(value: Any, _: Any) -> datetime:
-    if type(value) is str:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            _fail("an ISO-8601 timestamp", value)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    _fail("an ISO-8601 timestamp", value)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (types.UnionType, Union)
+def _model(kind: type[Model]) -> Hook:
+    """Return what makes a model, written as Python once and compiled, as `__init__` is.
+
+    It fills an instance of the same class with attributes that are free to set, which then becomes one of the frozen
+    class. Inner models that were sent are left to the readers.
+    """
+    attrs.resolve_types(kind)
+    free = {"__slots__": (), "__init__": object.__init__, "__setattr__": object.__setattr__}
+    scope: dict[str, Any] = {"kind": kind, "Open": type(kind.__name__, (kind,), free)}
+    source = ["def make(sent, _):", "    self = Open()", "    self._wire = sent"]
+    readers: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
+    for field in attrs.fields(kind):
+        if not field.init:
+            continue
+        name, wire = field.name, wire_name(field, kind)
+        if contains_model(field.type):
+            readers[name] = _reader(field, wire)
+            if field.default is None:
+                source.append(f"    if sent.get({wire!r}) is None: self.{name} = None")
+        elif field.default is None or field.default is attrs.NOTHING:
+            source.append(f"    x = sent.get({wire!r})")
+            scope[f"type_{name}"], _ = without_none(field.type)
+            scope[f"decode_{name}"] = decode = _hook(scope[f"type_{name}"])
+            made = "x" if decode is _as_it_is else f"None if x is None else decode_{name}(x, type_{name})"
+            source.append(f"    self.{name} = {made}")
+        else:
+            scope[f"read_{name}"] = _reader(field, wire)
+            source.append(f"    self.{name} = read_{name}(sent)")
+    source += ["    self.__class__ = kind", "    return self"]
+    kind._readers = readers  # pyright: ignore[reportPrivateUsage] - models are made here
+    exec(compile("\n".join(source), f"<maker of {kind.__name__}>", "exec"), scope)  # noqa: S102 - made of names in our own classes
+    make: Hook = scope["make"]
+    return make
 
 
-def _union(kind: Any) -> Hook:
-    """Decode `X | None`, an open enum (`Status | str`), or a union of models with a discriminator."""
-    members = [member for member in get_args(kind) if member is not types.NoneType]
-    optional = len(members) < len(get_args(kind))
-    if (choose := discriminators.get(frozenset(members))) is not None:
-        inner = _one_of(choose)
-    elif optional and len(members) == 1 and members[0] in _EXACT:
-        expected, accepted = _EXACT[members[0]]
-        return _exact(expected, *accepted, types.NoneType)  # most members are these: one call and not two
-    elif len(members) == 1:
-        inner = _hook(members[0])
-    else:
-        inner = _open_enum(members)
-    if not optional:
-        return inner
-    return lambda value, _: None if value is None else inner(value, members[0])
-
-
-def _one_of(choose: Callable[[Mapping[str, Any]], type[Model]]) -> Hook:
-    return lambda value, _: _hook(choose(_object(value)))(value, None)
-
-
-def _open_enum(members: list[Any]) -> Hook:
-    known = {member.value: member for kind in members if issubclass(kind, Enum) for member in kind}
-    return lambda value, _: known.get(value, value) if type(value) is str else _fail("a string", value)
-
-
-def _object(value: Any) -> Any:
-    return value if type(value) is OBJECT else _fail("an object", value)
+def _reader(field: attrs.Attribute[Any], wire: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what makes one member of what was sent."""
+    default: Any = field.default
+    absent = default.factory if isinstance(default, attrs.Factory) else lambda: default  # type: ignore[arg-type]  # a class at run time
+    decode = cache(lambda: _hook(field.type))  # when first needed: a model may contain itself
+    return lambda sent: decode()(sent[wire], field.type) if wire in sent else absent()
 
 
 def _list(kind: Any) -> Hook:
     (item,) = get_args(kind) or (Any,)
     decode = _hook(item)
-
-    def decode_list(value: Any, _: Any) -> list[Any]:
-        if value is None:
-            return []
-        return [decode(entry, item) for entry in (value if type(value) is LIST else _fail("a list", value))]
-
-    return decode_list
+    return lambda value, _: [decode(entry, item) for entry in value or ()]
 
 
 def _dict(kind: Any) -> Hook:
     _, item = get_args(kind) or (str, Any)
     if item is Any:
-        return lambda value, _: _object(value)
+        return _as_it_is
     decode = _hook(item)
-    return lambda value, _: {key: decode(entry, item) for key, entry in _object(value).items()}
+    return lambda value, _: {key: decode(entry, item) for key, entry in value.items()}
 
 
-def _model(kind: type[Model]) -> Hook:
-    attrs.resolve_types(kind)
-    names = {field.name: override(rename=wire_name(field, kind)) for field in attrs.fields(kind) if field.init}
-    build = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False, **names)  # type: ignore[arg-type]  # overrides are keyword arguments by field name
-    keep = object.__setattr__  # the model is frozen for its users; its wire form is set once, here
-
-    def decode(value: Any, _: Any) -> Any:
-        if type(value) is not OBJECT:
-            _fail("an object", value)
-        try:
-            instance = build(value, kind)
-        except KeyError as missing:
-            _fail(f"an object with {missing.args[0]!r}", value)
-        keep(instance, "_wire", value)
-        return instance
-
-    return decode
+def _union(kind: Any) -> Hook:
+    """Decode `X | None`, a union of models with a discriminator, an open enum (`Status | str`), or any other union."""
+    inner, optional = without_none(kind)
+    if optional:
+        decode = _hook(inner)
+        return lambda value, _: None if value is None else decode(value, inner)
+    decoders = {member: _hook(member) for member in get_args(kind)}
+    if (choose := discriminators.get(frozenset(decoders))) is not None:
+        return lambda value, _: decoders[choose(value)](value, None)
+    if is_open_enum(kind):
+        known = {member.value: member for one in decoders if issubclass(one, Enum) for member in one}
+        return lambda value, _: known.get(value, value)
+    return lambda value, _: next(decode(value, one) for one, decode in decoders.items() if _is(value, one))
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Model)
+def _is(value: Any, kind: Any) -> bool:
+    try:
+        check_of(kind)(value)
+    except Mismatch:
+        return False
+    return True
 
 
-def _is_generic(origin: type) -> Callable[[Any], bool]:
+def _as_it_is(value: Any, _: Any) -> Any:
+    return value
+
+
+def _generic(origin: type) -> Callable[[Any], bool]:
     return lambda kind: kind is origin or get_origin(kind) is origin
 
 
-for _kind, (_expected, _accepted) in _EXACT.items():
-    _converter.register_structure_hook(_kind, _exact(_expected, *_accepted))
+for _kind in (str, bool, int, float, Any):
+    _converter.register_structure_hook(_kind, _as_it_is)
 _converter.register_structure_hook(datetime, _datetime)
-_converter.register_structure_hook(
-    Secret, lambda value, _: Secret(value) if type(value) is str else _fail("a string", value)
-)
-_converter.register_structure_hook_factory(_is_generic(list), _list)
-_converter.register_structure_hook_factory(_is_generic(dict), _dict)
-_converter.register_structure_hook_factory(_is_union, _union)
-_converter.register_structure_hook_factory(_is_model, _model)
-
-
-def _locate(kind: Any, value: Any, path: str) -> None:
-    """Walk `value` beside its type and raise the first `Mismatch` with its path."""
-    if _is_union(kind):
-        members = [member for member in get_args(kind) if member is not types.NoneType]
-        if (
-            value is not None
-            and (choose := discriminators.get(frozenset(members))) is not None
-            and type(value) is OBJECT
-        ):
-            return _locate(choose(value), value, path)
-        if len(members) == 1 and value is not None:
-            return _locate(members[0], value, path)
-    elif get_origin(kind) is list:
-        for index, entry in enumerate(list_of(value)):
-            _locate(get_args(kind)[0], entry, f"{path}[{index}]")
-    elif get_origin(kind) is dict:
-        for key, entry in object_of(value).items():
-            _locate(get_args(kind)[1], entry, f"{path}.{key}")
-    elif _is_model(kind) and type(value) is OBJECT:
-        attrs.resolve_types(kind)  # the fast decoders may have failed before they came to this one
-        for field in attrs.fields(kind):
-            if field.init and (name := wire_name(field, kind)) in value:
-                _locate(field.type, value[name], f"{path}.{name}")
-    try:
-        _hook(kind)(value, kind)
-    except Mismatch as mismatch:
-        mismatch.path = path
-        raise
-    return None
+_converter.register_structure_hook(Secret, lambda value, _: Secret(value))
+_converter.register_structure_hook_factory(_generic(list), _list)
+_converter.register_structure_hook_factory(_generic(dict), _dict)
+_converter.register_structure_hook_factory(is_union, _union)
+_converter.register_structure_hook_factory(is_model, _model)

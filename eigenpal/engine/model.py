@@ -65,6 +65,9 @@ class Model:
     repr_members: ClassVar[tuple[str, ...]] = ()
     """What reprs and notebooks show, the most telling first; `"timing.duration_ms"` looks inside. Empty shows all."""
 
+    _readers: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {}
+    """Make the members that contain models of what was sent; from the codec, which leaves them out until asked for."""
+
     _wire: Mapping[str, Any] | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def __getitem__(self, wire_name: str) -> Any:
@@ -95,10 +98,14 @@ class Model:
     def _as_sent(self) -> Mapping[str, Any]:
         return wire_form(self) if self._wire is None else self._wire
 
-    if not TYPE_CHECKING:  # unknown members are a run-time courtesy; type checkers must still catch misspelt ones
+    if not TYPE_CHECKING:  # for members not read yet, and unknown ones; type checkers must still catch misspelt ones
 
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and self._wire is not None:
+                if (read := self._readers.get(name)) is not None:
+                    member = read(self._wire)
+                    object.__setattr__(self, name, member)  # frozen for its users
+                    return member
                 for wire_name in (type(self).wire_naming(name), name):
                     if wire_name in self._wire:
                         return self._wire[wire_name]

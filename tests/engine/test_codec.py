@@ -18,7 +18,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from eigenpal.engine.codec import MAX_SHOWN_VALUE, Mismatch, dumps, structure
+from eigenpal.engine.checks import MAX_SHOWN_VALUE, Mismatch
+from eigenpal.engine.codec import dumps, structure
 from eigenpal.engine.unset import UNSET
 from eigenpal.models.executions import AgentRunExecution, RunExecution, RunKind, RunStatus, WorkflowRunExecution
 from eigenpal.models.runs import CancelledRun, Run, RunAccepted, RunsPage, RunTiming, RunUsage, StartedRun

@@ -84,6 +84,28 @@ def hand_made() -> Run:
 # ---------------------------------------------------------------------------------------------------- items
 
 
+def test_a_member_is_made_once_and_stays_the_same() -> None:
+    run = structure(Run, FAILED)
+    assert run.timing is run.timing
+    assert run.files is run.files == []
+
+
+def test_what_was_read_and_what_was_not_compare_equal() -> None:
+    read, unread = structure(Run, FAILED), structure(Run, FAILED)
+    assert read.timing.created_at == MOMENT
+    assert read == unread
+    assert repr(read) == repr(unread)
+
+
+def test_a_member_that_was_not_read_yet_can_be_neither_set_nor_deleted() -> None:
+    run = structure(Run, FAILED)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        run.id = "exec_2"  # type: ignore[misc]  # that is the point
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del run.id
+    assert run.id == "exec_1"
+
+
 def test_an_item_is_the_member_as_it_was_sent(run: Run) -> None:
     assert run["timing"]["createdAt"] == "2026-06-14T09:30:00.120Z"
     assert run.timing.created_at == MOMENT

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 import eigenpal
 from eigenpal import EigenpalInputError, EigenpalUnsupportedError, RunAccepted, generations
-from eigenpal.engine.codec import Mismatch, structure
+from eigenpal.engine.checks import Mismatch
+from eigenpal.engine.codec import structure
 from eigenpal.models.executions import AgentRunExecution, WorkflowRunExecution
 from eigenpal.models.runs import CancelledRun, Run, RunsPage, StartedRun
 from tests.spec.strategies import any_json, description
@@ -371,6 +372,7 @@ def test_any_json_reads_as_something_or_is_a_mismatch(translate: Any, kind: Any,
 def test_nothing_outside_its_file_knows_the_older_generation() -> None:
     root = Path(eigenpal.__file__).parent
     sources = [path for folder in (root, root.parent / "eigenpal_sync") for path in folder.rglob("*.py")]
+    sources = [path for path in sources if root / "sandbox" not in path.parents]  # a server that plays either
     assert [path.name for path in sources if any("0.6" in text for text in _texts(path))] == ["generations.py"]
 
 
