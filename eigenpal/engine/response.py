@@ -55,7 +55,8 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     if operation.returns is Any:
         return value  # type: ignore[no-any-return]  # T is Any where the wire is any JSON
     # The codec is loaded by the first answer that needs it, not by `import eigenpal`.
-    from eigenpal.engine.codec import Mismatch, structure
+    from eigenpal.engine.checks import Mismatch
+    from eigenpal.engine.codec import structure
 
     try:
         decoded: T = structure(operation.returns, value)
