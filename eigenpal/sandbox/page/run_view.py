@@ -155,9 +155,12 @@ def events(stored: Sequence[str]) -> Iterator[Event]:
 
 
 def files_of(files: Sequence[FileRow]) -> Mapping[str, Sequence[FileRow]]:
-    """Return the files of a run apart: what it got and what it made."""
-    got = [file for file in files if file.path.startswith("input/")]
-    return {"input": got, "output": [file for file in files if file not in got]}
+    """Return the files of a run apart: what it got, what it should have made, and what it made."""
+    found: dict[str, list[FileRow]] = {"input": [], "expected": [], "output": []}
+    for file in files:
+        # An agent's own files, such as its trace, lie beside the folder of its output.
+        found.get(file.path.partition("/")[0], found["output"]).append(file)
+    return found
 
 
 def _value(title: str, part: str, stored: str) -> Value:

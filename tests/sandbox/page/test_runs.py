@@ -226,6 +226,15 @@ def test_a_large_output_is_cut_and_the_whole_is_a_link_away(sandbox: Sandbox, vi
         assert text in whole.text
 
 
+def test_files_that_a_run_should_have_made_are_apart(sandbox: Sandbox, visitor: httpx.Client) -> None:
+    run_id = say(sandbox, "a")
+    headers = {"authorization": f"Bearer {sandbox.api_key}"}
+    visitor.post(f"/api/v1/runs/{run_id}/expected", files={"file": ("wanted.txt", b"b")}, headers=headers)
+
+    html = visitor.get(f"/page/runs/{run_id}").text
+    assert html.index("said.txt") < html.index("Expected") < html.index("expected/wanted.txt")
+
+
 @pytest.mark.parametrize("part", ["nothing", "step-7", "metadata", "error", "step-"])
 def test_a_part_that_is_not_there_is_not_found(sandbox: Sandbox, visitor: httpx.Client, part: str) -> None:
     assert visitor.get(f"/page/runs/{say(sandbox, 'a')}/whole/{part}").status_code == 404
