@@ -59,6 +59,10 @@ def sandbox(
     ] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Makes the ids of runs and files repeatable.")] = None,
     max_running: Annotated[int, typer.Option(min=1, help="Runs that execute at once; the others wait.")] = 1000,
+    generation: Annotated[str, typer.Option(help="Generation of the API: 0.7, or 0.6 for an older server.")] = "0.7",
+    writable_sources: Annotated[
+        bool, typer.Option("--writable-sources", help="Let the API write agents' files, as older servers did.")
+    ] = False,
     max_body_bytes: Annotated[int, typer.Option(min=1, help="Larger requests are refused.")] = 4 * 1024**3,
 ) -> None:
     """Run the whole API on this machine, with Python functions as its workflows and agents."""
@@ -73,6 +77,8 @@ def sandbox(
             "api_key": key,
             "run_latency": latency,
             "seed": seed,
+            "generation": generation,
+            "writable_sources": writable_sources,
             "max_running": max_running,
             "max_body_bytes": max_body_bytes,
         },

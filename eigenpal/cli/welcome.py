@@ -50,6 +50,7 @@ def welcome(*, url: str, api_key: str | None, data: Path | None, targets: Sequen
     filling = {"arguments": ", ".join([*key, f'base_url="{url}"']), "target": target, "inputs": inputs}
     facts = {
         "API": url,
+        "Page": f"{url}/ in a browser shows runs and requests as they come",
         "API key": api_key or "the one in EIGENPAL_API_KEY",
         "Data": str(data.absolute()) if data is not None else "temporary, gone when it stops",
         "Targets": ", ".join(dict.fromkeys([*targets, _EXAMPLE[0]])),

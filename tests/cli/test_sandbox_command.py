@@ -15,9 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from eigenpal.cli.commands import app
+from eigenpal.cli.welcome import welcome
 from tests.docs.pages import ROOT
 
 GREET = """
@@ -139,18 +141,28 @@ def test_a_session_with_the_command(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert again.end(signal.SIGTERM) == (0, "Stopped.\n", "")
 
 
-def test_a_key_from_the_environment_is_used_and_never_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_key_from_the_environment_is_used_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "eig_test_from_the_environment"
-    with started(tmp_path, "--temporary", EIGENPAL_API_KEY=secret) as command:
-        assert command.fact("Data") == "temporary, gone when it stops"
-        monkeypatch.setenv("EIGENPAL_API_KEY", secret)
-        exec(pasted(command.welcome)[0], {"__name__": "__main__"})
-        assert capsys.readouterr().out.startswith("completed {'number': '42'")
-        _, output, errors = command.end(signal.SIGINT)
-    assert secret not in command.welcome + output + errors
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EIGENPAL_API_KEY", secret)
+
+    def welcome_and_end(**facts: Any) -> Text:
+        text = welcome(**facts)
+        exec(pasted(text.plain)[0], {"__name__": "__main__"})  # the sandbox runs while it says so
+        signal.raise_signal(signal.SIGINT)
+        return text
+
+    monkeypatch.setattr("eigenpal.cli.sandbox_command.welcome", welcome_and_end)
+    handler = signal.getsignal(signal.SIGINT)
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["sandbox", "--port", "0", "--temporary"])
+
+    assert result.exit_code == 0
+    assert "completed {'number': '42'" in result.output
+    assert "the one in EIGENPAL_API_KEY" in result.output
+    assert "temporary, gone when it stops" in result.output
+    assert secret not in result.output
     assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:
@@ -182,6 +194,7 @@ def test_a_data_folder_that_can_not_be_used_is_said_so(tmp_path: Path) -> None:
     assert "not a database" in failure(["--port", "0", "--data", str(tmp_path / "torn")])
     assert "does not hold the API keys" in failure(["--port", "0", "--data", str(tmp_path / "keys")])
     assert "printable ASCII" in failure(["--port", "0", "--temporary", "--key", "two words"])
+    assert "no generation '0.5'" in failure(["--port", "0", "--temporary", "--generation", "0.5"])
 
 
 @pytest.mark.parametrize("options", [["--port", "65536"], ["--latency", "nan"], ["--max-running", "0"], ["--what"]])
@@ -207,16 +220,8 @@ def test_without_the_extra_the_command_names_it(package: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_without_the_sandbox_extra_the_command_names_that(tmp_path: Path) -> None:
-    program = "import sys; sys.modules['uvicorn'] = None; from eigenpal.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "sandbox"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert 'needs the package uvicorn; install it with: pip install "eigenpal[sandbox]"' in done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_without_the_sandbox_extra_the_command_names_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "eigenpal.sandbox", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    text = failure(["--temporary"])
+    assert 'needs the package uvicorn; install it with: pip install "eigenpal[sandbox]"' in text

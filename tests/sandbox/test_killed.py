@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +24,7 @@ from tests.sandbox.test_restart import INTERRUPTED
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the lives are forks of one process")
 
-MOMENTS = 8  # kills from outside, at moments of a seeded dice
+AFTER = (0, 2, 5, 11, 17)  # so many answers to clients, and the kill comes, whatever the server is doing then
 
 
 class Lives:
@@ -38,21 +36,18 @@ class Lives:
         self.completed: dict[str, Any] = {}
         self._process = process
 
-    def live(self, point: str, seconds: float | None = None) -> None:
-        """Let a sandbox live until a point, or for a while under load."""
+    def live(self, point: str, answers: int | None = None) -> None:
+        """Let a sandbox live under load until a point, or until its clients have got so many answers."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{point}\n")
         self._process.stdin.flush()
-        child = 0
+        child, seen = 0, 0
         for line in self._process.stdout:
             told = json.loads(line)
             match told["fact"]:
                 case "born":
                     child = told["process"]
-                case "up" if seconds is not None:
-                    time.sleep(seconds)  # the moment of the kill is what is tested
-                    os.kill(child, signal.SIGKILL)
                 case "started":
                     self.started.add(told["run"])
                 case "completed":
@@ -60,6 +55,10 @@ class Lives:
                 case "dead":
                     assert told["killed"], "it was to be killed"
                     return
+            seen += told["fact"] in ("up", "started")
+            if answers is not None and seen == answers + 1:
+                os.kill(child, signal.SIGKILL)
+                answers = None
         raise AssertionError("the program of the lives has ended")
 
     def check(self) -> None:
@@ -120,9 +119,8 @@ def test_a_sandbox_that_is_killed_at_its_weakest_points_starts_again_whole(lives
 
 
 def test_a_sandbox_that_is_killed_at_any_moment_starts_again_whole(lives: Lives) -> None:
-    dice = random.Random(4)
-    for _ in range(MOMENTS):
-        lives.live("never", dice.uniform(0.01, 0.15))
+    for answers in AFTER:
+        lives.live("never", answers)
         lives.check()
     assert lives.completed
     assert len(lives.started) > len(lives.completed)
