@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from eigenpal.sandbox.agent_store import AliasRow
 from eigenpal.sandbox.catalogue import Agent
@@ -65,12 +64,3 @@ def alias_document(alias: AliasRow) -> Document:
         "requireSenderAuth": alias.require_sender_auth,
         "replyConfig": json.loads(alias.reply_config),
     }
-
-
-def with_trigger(config: Any, trigger: str, *, enabled: bool) -> dict[str, Any]:
-    """Return a configuration with one of its triggers switched, the rest of it as it was."""
-    triggers = config.get("triggers")
-    triggers = dict(triggers) if isinstance(triggers, dict) else {}
-    setting = triggers.get(trigger)
-    setting = dict(setting) if isinstance(setting, dict) else {}
-    return {**config, "triggers": {**triggers, trigger: {**setting, "enabled": enabled}}}

@@ -147,6 +147,15 @@ def _switch(config: Mapping[str, Any], trigger: str, otherwise: bool) -> bool:
     return enabled if isinstance(enabled, bool) else otherwise
 
 
+def with_switch(config: Mapping[str, Any], trigger: str, *, enabled: bool) -> dict[str, Any]:
+    """Return a configuration with one of its triggers switched, the rest of it as it was."""
+    triggers = config.get("triggers")
+    triggers = triggers if is_object(triggers) else {}
+    setting = triggers.get(trigger)
+    setting = setting if is_object(setting) else {}
+    return {**config, "triggers": {**triggers, trigger: {**setting, "enabled": enabled}}}
+
+
 def _release(slug: str, model: Release, commit: Commit) -> Release:
     """Return a commit as a version: source of its own, run by the function that is registered now."""
     return replace(

@@ -123,12 +123,7 @@ class Packages:
         try:
             node = self._lock(run.tenant, package, ref, "<root>", (), [0])
         except Problem:
-            node = {
-                "packagePath": package,
-                "resolvedRef": run.version,
-                "commit": run.commit_sha or "",
-                "dependencies": [],
-            }
+            node = Document(packagePath=package, resolvedRef=run.version, commit=run.commit_sha or "", dependencies=[])
         return _lockfile({**node, "requestedRef": run.requested_ref or run.version})
 
     def _lock(

@@ -9,10 +9,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eigenpal.sandbox.agent_documents import alias_document, with_trigger
+from eigenpal.sandbox.agent_documents import alias_document
 from eigenpal.sandbox.agent_store import AliasRow
 from eigenpal.sandbox.call import Call, json_answer
-from eigenpal.sandbox.catalogue import Agent
+from eigenpal.sandbox.catalogue import Agent, with_switch
 from eigenpal.sandbox.members import Members, read_members
 from eigenpal.sandbox.operations.agents import agent_of, changed_row
 from eigenpal.sandbox.problems import invalid, not_found
@@ -46,7 +46,7 @@ async def update(call: Call) -> Response:
     enabled = (await read_members(call)).flag("enabled")
     if enabled is None:
         raise invalid("body.enabled", "True or false is required here.", code="required")
-    config = json.dumps(with_trigger(agent.config, "email", enabled=enabled))
+    config = json.dumps(with_switch(agent.config, "email", enabled=enabled))
     call.services.organisation.agents.put(replace(changed_row(call, agent), config=config))
     return json_answer({"trigger": _trigger(agent_of(call))})
 

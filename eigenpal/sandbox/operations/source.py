@@ -115,8 +115,9 @@ def _automation(call: Call) -> tuple[Automation, Agent | None]:
     """Return what a dotted name, a package path, an id or a bare slug names; agents before workflows."""
     name, catalogue = call.path["automation"], call.services.organisation.catalogue
     root, _, rest = slug_key(name).partition(".")
-    rooted = [(kind, rest) for kind in _KINDS if root == f"{kind}s" and rest]
-    for kind, one in rooted or [(kind, name) for kind in _KINDS]:
+    rooted: list[tuple[Kind, str]] = [(kind, rest) for kind in _KINDS if root == f"{kind}s" and rest]
+    anything: list[tuple[Kind, str]] = [(kind, name) for kind in _KINDS]
+    for kind, one in rooted or anything:
         try:
             if kind == "agent":
                 agent = catalogue.agent(call.tenant.name, one)
