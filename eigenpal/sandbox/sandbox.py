@@ -13,6 +13,7 @@ from typing import Any, Self
 import anyio
 import anyio.to_thread
 
+from eigenpal.sandbox.archastro.emulator import ArchAstroEmulator
 from eigenpal.sandbox.call import Tenant
 from eigenpal.sandbox.clock import Clock, milliseconds, wall_clock
 from eigenpal.sandbox.context import ArtifactData
@@ -65,6 +66,7 @@ class Sandbox(Defining):
         faults: Plans what is to go wrong.
         run_latency: As above.
         source: Pushes source files of agents, and archives agents.
+        archastro: ArchAstro's sessions and routines, on the same server.
         epilot: epilot's AI agents, on the same server.
 
     Example:
@@ -97,11 +99,13 @@ class Sandbox(Defining):
         self._registry = Registry(lambda _: milliseconds(now()))
         self._keys = Keys(None if self._data is None else self._data / "keys.json")
         self._tenants: dict[str, Tenant] = {}
-        self.epilot: EpilotEmulator = EpilotEmulator(lambda: self.url, lambda: self.api_key, self._tenants.get)
+        here, key, tenant_of = lambda: self.url, lambda: self.api_key, self._tenants.get
+        self.archastro: ArchAstroEmulator = ArchAstroEmulator(here, key, tenant_of)
+        self.epilot: EpilotEmulator = EpilotEmulator(here, key, tenant_of)
         self._settings = Settings(
             registry=self._registry,
             generation=generation,
-            emulators=(self.epilot,),
+            emulators=(self.archastro, self.epilot),
             tenant_of=self._tenants.get,
             faults=self.faults,
             recorder=self.requests,

@@ -1,0 +1,1 @@
+"""ArchAstro in the sandbox: agent sessions and routines whose agents are Python functions."""
