@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from eigenpal.engine.model import Model, model
 from eigenpal.engine.paging import OffsetPage
@@ -144,13 +144,27 @@ class AgentVersions(Model):
 
 @model
 class AgentFiles(Model):
-    """A listing of source files, or one file when a path was given; the service leaves the shape open."""
+    """A listing of source files, or one file when a path was given.
 
-    files: list[Any] | None = None
-    path: str | None = None
-    content: str | None = None
-    content_base64: str | None = None
-    content_type: str | None = None
+    The service leaves the shape open: a bare listing is `files`, any other JSON that is no object is `content`.
+    """
+
+    files: Any = None
+    path: Any = None
+    content: Any = None
+    content_base64: Any = None
+    content_type: Any = None
+
+
+def agent_files(wire: Any) -> Any:
+    """Return the answer to `agents.list_files`, whatever it is, as an object."""
+    match wire:
+        case dict():
+            return cast("Any", wire)
+        case list():
+            return {"files": cast("Any", wire)}
+        case _:
+            return {"content": wire}
 
 
 @model

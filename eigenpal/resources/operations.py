@@ -16,6 +16,7 @@ from eigenpal.models.agents import (
     EmailAliasRemoved,
     EmailTriggerEnvelope,
     EmailTriggerState,
+    agent_files,
 )
 from eigenpal.models.automations import AutomationSync
 from eigenpal.models.feedback import ExpectedArtifacts, ExpectedFile, RunFeedbackDetail
@@ -151,7 +152,11 @@ UPDATE_AGENT: Final[Operation[AgentEnvelope]] = Operation(
     name="agents.update", method="PATCH", path="/api/v1/agents/{agentId}", returns=AgentEnvelope
 )
 LIST_AGENT_FILES: Final[Operation[AgentFiles]] = Operation(
-    name="agents.list_files", method="GET", path="/api/v1/agents/{agentId}/files", returns=AgentFiles
+    name="agents.list_files",
+    method="GET",
+    path="/api/v1/agents/{agentId}/files",
+    returns=AgentFiles,
+    answer=agent_files,
 )
 PUT_AGENT_FILE: Final[Operation[Any]] = Operation(
     name="agents.put_file", method="PUT", path="/api/v1/agents/{agentId}/files", returns=Any

@@ -296,3 +296,21 @@ async def test_receipt_and_run_have_the_same_names() -> None:
     for run in (await client.run("workflows.a"), await client.run("workflows.a", wait_for_completion=5)):
         assert isinstance(run, Run | RunAccepted)
         assert (run.id, run["finished"], run.error, run["error"]) == ("exec_1", run.finished, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "files", "content"),
+    [
+        ({"files": [{"path": "agent.yaml"}]}, [{"path": "agent.yaml"}], None),
+        (["agent.yaml"], ["agent.yaml"], None),
+        ({"files": {"agent.yaml": 12}}, {"agent.yaml": 12}, None),
+        ({"path": "agent.yaml", "content": "name: a"}, None, "name: a"),
+        ("name: a", None, "name: a"),
+        (None, None, None),
+    ],
+    ids=["listing", "bare listing", "mapping", "one file", "text", "null"],
+)
+async def test_a_listing_of_source_files_may_have_any_shape(answer: Any, files: Any, content: Any) -> None:
+    client, _ = scripted(answer if answer is not None else httpx.Response(200, content=b"null"))
+    listing = await client.agents.list_files("sorter")
+    assert (listing.files, listing.content) == (files, content)
