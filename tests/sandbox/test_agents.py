@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,17 @@ def test_a_slug_is_unique_among_functions_and_created_agents(sandbox: Sandbox, c
     create(client, "taken")
     create(client, "team/one")
     assert issue(client.post("/agents", json={"name": "A", "slug": slug})) == ("body.slug", "invalid_value")
+
+
+def test_of_many_creations_at_once_one_succeeds(sandbox: Sandbox, client: httpx.Client) -> None:
+    def status(_: int) -> int:
+        return client.post("/agents", json={"name": "A", "slug": "a"}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(status, range(8))) == [201, *[400] * 7]
+    assert len(client.get("/agents/a/versions").json()["versions"]) == 1
+    assert sandbox.data_folder is not None
+    assert len(list((sandbox.data_folder / "blobs").iterdir())) == 2
 
 
 def test_a_body_that_is_no_json_is_refused(client: httpx.Client) -> None:

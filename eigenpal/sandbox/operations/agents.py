@@ -79,7 +79,7 @@ async def create(call: Call) -> Response:
     organisation, tenant = call.services.organisation, call.tenant.name
     if slug_key(slug) in {slug_key(agent.automation.slug) for agent in organisation.catalogue.agents(tenant)}:
         raise _taken(slug)
-    package = package_path("agent", slug)
+    package, known = package_path("agent", slug), organisation.agents.get(tenant, slug_key(slug))
     history = organisation.source.commits(tenant, package)
     if not any(commit.version for commit in history):
         present = {file.path for file in organisation.source.files(history[0].number)} if history else set[str]()
@@ -90,6 +90,8 @@ async def create(call: Call) -> Response:
             await asyncio.to_thread(commit, tenant, package, files, version=SCAFFOLD_VERSION, author=author)
         except Refused:  # two requests at once
             raise _taken(slug) from None
+    if organisation.agents.get(tenant, slug_key(slug)) not in (None, known):
+        raise _taken(slug)
     now = call.services.now()
     text = None if config is None else json.dumps(config)
     row = AgentRow(tenant, slug_key(slug), slug, True, name, description, text, False, now, now)
@@ -101,11 +103,10 @@ async def create(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """PATCH /agents/{agentId}"""
-    agent = agent_of(call)
-    body = await read_members(call)
-    changes = _changes(body)
+    agent_of(call)
+    changes = _changes(await read_members(call))
     if changes:
-        call.services.organisation.agents.put(replace(changed_row(call, agent), **changes))
+        call.services.organisation.agents.put(replace(changed_row(call, agent_of(call)), **changes))
     return json_answer({"agent": _document(call, agent_of(call))})
 
 

@@ -42,10 +42,11 @@ async def get(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """PATCH /agents/{agentId}/triggers/email"""
-    agent = agent_of(call)
+    agent_of(call)
     enabled = (await read_members(call)).flag("enabled")
     if enabled is None:
         raise invalid("body.enabled", "True or false is required here.", code="required")
+    agent = agent_of(call)  # as it is now that the body has arrived
     config = json.dumps(with_switch(agent.config, "email", enabled=enabled))
     call.services.organisation.agents.put(replace(changed_row(call, agent), config=config))
     return json_answer({"trigger": _trigger(agent_of(call))})
@@ -75,7 +76,7 @@ async def create_alias(call: Call) -> Response:
 
 async def update_alias(call: Call) -> Response:
     """PATCH /agents/{agentId}/triggers/email/{emailId}"""
-    alias = _alias(call)
+    _alias(call)
     body = await read_members(call)
     changes: dict[str, Any] = {
         "status": body.choice("status", STATUSES),
@@ -86,7 +87,7 @@ async def update_alias(call: Call) -> Response:
     changes = {name: value for name, value in changes.items() if value is not None}
     if "label" in body:
         changes["label"] = body.text_or_null("label")
-    row = replace(alias, **changes)
+    row = replace(_alias(call), **changes)
     call.services.organisation.agents.put_alias(row)
     return json_answer({"email": alias_document(row)})
 
