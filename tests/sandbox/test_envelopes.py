@@ -58,7 +58,7 @@ def test_an_unknown_path_is_a_404(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("url", ["/", "/api", "/api/v1", "/api/v2/runs", "/v1/runs"])
+@pytest.mark.parametrize("url", ["/api", "/api/v1", "/api/v2/runs", "/v1/runs"])
 def test_paths_outside_of_the_prefix_are_404s(sandbox: Sandbox, client: httpx.Client, url: str) -> None:
     assert client.get(sandbox.url + url).status_code == 404
 
