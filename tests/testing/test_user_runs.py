@@ -19,10 +19,11 @@ NO_ASYNCIO = ["-p", "no:asyncio"]
 def pytest_run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in a folder as its user would, with warnings as errors."""
     plugin = [] if INSTALLED else ["-p", "eigenpal.testing"]
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-W", "error", *SILENT, *plugin, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,
