@@ -132,7 +132,7 @@ def test_d2_every_status_is_repeated_by_the_table(status: int, repeat: Repeat, r
     if status == 503 and retry_after is not None:
         rule = ALWAYS  # the server says when to come back, so it did not begin
     assert may_repeat(answered(status, retry_after), repeat) is (
-        rule == ALWAYS or (rule == SAFE and repeat is Repeat.HARMLESS)
+        rule == ALWAYS or (rule == SAFE and repeat is not Repeat.STARTS)
     )
 
 
@@ -143,7 +143,7 @@ def test_a_start_that_may_have_been_received_is_never_resent(
     kind: type[EigenpalError], repeat: Repeat, maybe_started: bool
 ) -> None:
     failure = unanswered(kind, maybe_started=maybe_started)
-    assert may_repeat(failure, repeat) is (repeat is Repeat.HARMLESS or not maybe_started)
+    assert may_repeat(failure, repeat) is (repeat is not Repeat.STARTS or not maybe_started)
 
 
 @pytest.mark.parametrize("kind", [EigenpalDecodeError, EigenpalInputError, EigenpalUsageError, EigenpalError])

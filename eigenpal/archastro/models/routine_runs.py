@@ -22,8 +22,13 @@ class AgentRoutineRunStatus(StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a run stays in it for good."""
+        return self in _OVER
 
-TERMINAL_RUN_STATUSES = frozenset(
+
+_OVER = frozenset(
     {
         AgentRoutineRunStatus.COMPLETED,
         AgentRoutineRunStatus.FAILED,
@@ -137,7 +142,7 @@ class AgentRoutineRun(WireModel):
     @property
     def is_terminal(self) -> bool:
         """Whether the run is over, whichever way it ended."""
-        return self.status in TERMINAL_RUN_STATUSES
+        return self.status in _OVER
 
     @property
     def needs_human(self) -> bool:

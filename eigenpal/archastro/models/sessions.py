@@ -21,10 +21,18 @@ class AgentSessionStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a session stays in it for good."""
+        return self in _OVER
 
-TERMINAL_SESSION_STATUSES = frozenset(
-    {AgentSessionStatus.COMPLETED, AgentSessionStatus.FAILED, AgentSessionStatus.CANCELLED}
-)
+    @property
+    def needs_human(self) -> bool:
+        """Whether a session in it stands still until a message or an outside event comes."""
+        return self is AgentSessionStatus.WAITING
+
+
+_OVER = frozenset({AgentSessionStatus.COMPLETED, AgentSessionStatus.FAILED, AgentSessionStatus.CANCELLED})
 
 
 @model
@@ -93,7 +101,7 @@ class AgentSession(WireModel):
     @property
     def is_terminal(self) -> bool:
         """Whether the session is over, whichever way it ended."""
-        return self.status in TERMINAL_SESSION_STATUSES
+        return self.status in _OVER
 
     @property
     def needs_human(self) -> bool:
