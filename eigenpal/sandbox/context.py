@@ -21,6 +21,7 @@ from eigenpal.sandbox.clock import Clock, milliseconds
 from eigenpal.sandbox.grammar import safe_path
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.rows import FileRow, StepRow
+from eigenpal.sandbox.source_files import SourceFile
 from eigenpal.sandbox.states import Event
 from eigenpal.sandbox.store import Store
 
@@ -103,6 +104,7 @@ class RunContext:
         input: The arguments, without files.
         files: The input files by input name; a list where the client repeated the part.
         metadata: What the client attached to the run.
+        source: The source files of the version that runs, by path: `source["prompt.md"].read_text()`.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class RunContext:
         self.input = arguments
         self.files: Mapping[str, InputFile | list[InputFile]] = {}  # may change until the run begins to execute
         self.metadata: Mapping[str, Any] = metadata or {}
+        self.source: Mapping[str, SourceFile] = {}  # set when the run begins to execute
         self._overrides = overrides
         self._store = store
         self._blobs = blobs

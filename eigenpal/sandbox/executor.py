@@ -22,6 +22,7 @@ from eigenpal.sandbox.context import CANCELLED, InputFile, RunCancelled, RunCont
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.json_values import is_object
 from eigenpal.sandbox.new_runs import copied_inputs, retry_of
+from eigenpal.sandbox.packages import Packages
 from eigenpal.sandbox.registry import Release
 from eigenpal.sandbox.rows import RunRow
 from eigenpal.sandbox.states import NOT_STARTED, Event, InvalidTransition, Status
@@ -54,7 +55,7 @@ class Executor:
         clock: Tells the time.
         latency: Returns the seconds every run spends in `running` before its function begins.
         max_running: How many runs execute at once; the others wait as `pending`.
-        lockfile: Returns the lockfile of a run.
+        packages: Source and lockfiles of what runs.
     """
 
     def __init__(
@@ -66,14 +67,14 @@ class Executor:
         clock: Clock,
         latency: Callable[[], float],
         max_running: int,
-        lockfile: Callable[[RunRow], Mapping[str, Any]],
+        packages: Packages,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._ids = ids
         self._clock = clock
         self._latency = latency
-        self._lockfile = lockfile
+        self._packages = packages
         self._slots = asyncio.Semaphore(max_running)
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,6 +153,7 @@ class Executor:
                     return
                 self._store.advance(run_id, Event.START, self._now())
                 flight.context.files = self._input_files(run_id)
+                flight.context.source = self._packages.files(flight.release)
                 event, changes = await self._outcome(flight)
                 if event is Event.COMPLETE:
                     self._store.advance(run_id, Event.FINISH, self._now())
@@ -233,7 +235,7 @@ class Executor:
         roots = {
             "trace.jsonl": (events, "application/x-ndjson"),
             "issues.md": ("", "text/markdown"),
-            "eigenpal.lock": (json.dumps(self._lockfile(run), indent=2) + "\n", "application/json"),
+            "eigenpal.lock": (json.dumps(self._packages.lockfile_of(run), indent=2) + "\n", "application/json"),
         }
         written = {file.path for file in self._store.files(run_id)}
         for path, (text, content_type) in roots.items():

@@ -119,7 +119,7 @@ class Hosting:
             clock=settings.clock,
             latency=settings.latency,
             max_running=settings.max_running,
-            lockfile=organisation.packages.lockfile_of,
+            packages=organisation.packages,
         )
         services = Services(
             store=store,

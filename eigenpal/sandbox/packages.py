@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from eigenpal._version import __version__
@@ -20,21 +19,13 @@ from eigenpal.sandbox.problems import Problem, invalid, not_found
 from eigenpal.sandbox.registry import Automation, Release, package_path
 from eigenpal.sandbox.repository import MAIN
 from eigenpal.sandbox.rows import Kind, RunRow
+from eigenpal.sandbox.source_files import SourceFile
 from eigenpal.sandbox.source_store import SourceStore
 
 MANIFEST_TYPE = "application/yaml"
 MAX_LOCKED = 1000  # packages of one lockfile, each place where one is used counted
 
 _ROOTS: Mapping[str, Kind] = {"agents": "agent", "workflows": "workflow"}
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of a package: text that the sandbox derives, or the name of a blob."""
-
-    content_type: str
-    text: str = ""
-    blob: str | None = None
 
 
 class Packages:
@@ -89,17 +80,12 @@ class Packages:
         except Problem as problem:
             raise not_found(f"{automation.package} has no ref {ref!r}.", field=field, hint=problem.hint) from None
 
-    def files(self, automation: Automation, release: Release) -> dict[str, SourceFile]:
+    def files(self, release: Release) -> dict[str, SourceFile]:
         """Return the files of a package at a version, by path."""
-        manifest = SourceFile(MANIFEST_TYPE, text=release.yaml)
-        files = {f"{automation.kind}.yaml": manifest}
+        files = {f"{release.kind}.yaml": SourceFile(MANIFEST_TYPE, text=release.yaml)}
         for file in self._source.files(release.commit_number) if release.commit_number else ():
-            files[file.path] = SourceFile(file.content_type, blob=file.blob)
+            files[file.path] = SourceFile(file.content_type, self._blobs.path(file.blob))
         return dict(sorted(files.items()))
-
-    def read(self, file: SourceFile) -> bytes:
-        """Return the bytes of a file; takes as long as the disk does."""
-        return file.text.encode() if file.blob is None else self._blobs.path(file.blob).read_bytes()
 
     # Lockfiles
 

@@ -28,6 +28,7 @@ _ID_PREFIXES: Mapping[Kind, tuple[str, str]] = {"workflow": ("wf", "wfh"), "agen
 class Release:
     """One version of a workflow or agent."""
 
+    kind: Kind
     id: str
     version: str
     function: RunFunction
@@ -249,6 +250,7 @@ def release_from(definition: Definition, first_seen: Callable[[str], int]) -> Re
         document["timeLimitSeconds"] = definition.time_limit_seconds
     release_id = release_id_of(kind, slug, version)
     return Release(
+        kind=kind,
         id=release_id,
         version=version,
         function=definition.function,

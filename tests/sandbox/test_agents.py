@@ -294,6 +294,23 @@ def test_a_created_agent_runs_the_function_of_its_slug(sandbox: Sandbox, client:
     assert client.get("/agents/mail-sorter").json()["agent"]["id"] == created["id"]
 
 
+def test_a_function_reads_the_source_of_the_version_that_runs(sandbox: Sandbox, client: httpx.Client) -> None:
+    @sandbox.agent("mail-sorter")
+    def mail_sorter(context: RunContext) -> dict[str, Any]:
+        prompt = context.source.get("prompt.md")
+        return {"files": list(context.source), "prompt": prompt and prompt.read_text()}
+
+    sandbox.source.push("mail-sorter", {"prompt.md": "Sort."}, version="1.1.0")
+    sandbox.source.push("mail-sorter", {"prompt.md": "Sort better."})
+
+    prompts = [
+        run(client, "agents.mail-sorter", f"&version={version}")["output"]["prompt"]
+        for version in ("main", "1.1.0", "1.0.0")
+    ]
+    assert prompts == ["Sort better.", "Sort.", None]
+    assert run(client, "agents.mail-sorter")["output"]["files"] == ["agent.yaml", "prompt.md"]
+
+
 def test_runs_resolve_the_versions_that_were_pushed(sandbox: Sandbox, client: httpx.Client) -> None:
     sandbox.agent("mail-sorter", version="0.1.0")(lambda context: {})
     released = sandbox.source.push("mail-sorter", {"prompt.md": "a"}, version="0.1.1", notes="First.")

@@ -211,10 +211,13 @@ def test_an_agent_run_has_root_files(client: httpx.Client, agent_run: dict[str, 
     trace = client.get(f"/runs/{agent_run['id']}/artifacts/trace.jsonl")
     assert trace.text == '{"type": "thought", "message": "hm"}\n{"type": "answer"}\n'
     lock = client.get(f"/runs/{agent_run['id']}/artifacts/eigenpal.lock").json()
-    assert lock == {
-        "name": "agents/writer",
-        "version": "0.3.1",
+    assert lock["root"] == {
+        "packagePath": "agents/writer",
+        "requestedRef": "latest",
+        "resolvedRef": "0.3.1",
+        "resolvedTag": "agents.writer@0.3.1",
         "commit": agent_run["source"]["git"]["commitSha"],
+        "dependencies": [],
     }
 
 

@@ -23,7 +23,7 @@ async def list_files(call: Call) -> Response:
     """GET /agents/{agentId}/files"""
     automation, packages = agent_of(call).automation, call.services.organisation.packages
     path, prefix, ref = call.query("path"), call.query("prefix") or "", call.query("ref") or MAIN
-    files = packages.files(automation, packages.resolve(automation, ref, field="query.ref"))
+    files = packages.files(packages.resolve(automation, ref, field="query.ref"))
     if path is None:
         return json_answer({"files": [name for name in files if name.startswith(prefix)]})
     if not safe_path(path):
@@ -31,7 +31,7 @@ async def list_files(call: Call) -> Response:
     file = files.get(path)
     if file is None or not path.startswith(prefix):
         raise not_found(f"{automation.package} has no file {path!r} at {ref}.", field="query.path")
-    data = await asyncio.to_thread(packages.read, file)
+    data = await asyncio.to_thread(file.read_bytes)
     return json_answer({"path": path, "contentType": file.content_type, **_payload(data)})
 
 

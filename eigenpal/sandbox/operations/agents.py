@@ -57,10 +57,8 @@ async def get(call: Call) -> Response:
             hint = f"Use {' or '.join(_SECTIONS)}."
             raise invalid("query.include", f"Section {section!r} is not known.", hint=hint)
     if "files" in sections:
-        automation = agent.automation
-        document["files"] = list(
-            call.services.organisation.packages.files(automation, automation.head or automation.latest)
-        )
+        newest = agent.automation.head or agent.automation.latest
+        document["files"] = list(call.services.organisation.packages.files(newest))
     if "dataset" in sections:
         examples = call.services.organisation.usage.examples(call.tenant.name, agent.automation.id)
         document["dataset"] = {"examples": [{"id": one, "name": name} for one, name in examples]}

@@ -34,10 +34,10 @@ async def raw(call: Call) -> Response:
         raise invalid("query.path", f"{path!r} can't be the path of a file: no empty, '.' or '..' segment.")
     packages = call.services.organisation.packages
     automation, inner = _split(call, path)
-    file = packages.files(automation, packages.resolve(automation, ref, field="query.ref")).get(inner)
+    file = packages.files(packages.resolve(automation, ref, field="query.ref")).get(inner)
     if file is None:
         raise not_found(f"The repository has no file {path!r} at {ref}.", field="query.path")
-    data = await asyncio.to_thread(packages.read, file)
+    data = await asyncio.to_thread(file.read_bytes)
     try:
         content = data.decode()
     except UnicodeDecodeError:
