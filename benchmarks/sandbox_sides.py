@@ -106,7 +106,7 @@ def generate(port: int, key: str, runs: int, calls: int) -> None:
 
 
 def serve(runs: int) -> None:
-    """Run a sandbox whose workflow waits for ever; each line on stdin is answered with the memory in use."""
+    """Run a sandbox whose workflow waits for ever; each line on stdin is answered with what it uses."""
     from eigenpal.sandbox import RunContext, Sandbox
 
     with Sandbox(max_running=runs) as sandbox:
@@ -117,7 +117,7 @@ def serve(runs: int) -> None:
 
         print(json.dumps({"port": int(sandbox.url.rpartition(":")[2]), "key": sandbox.api_key}), flush=True)
         for _ in sys.stdin:
-            print(json.dumps({"memory": _memory_in_use()}), flush=True)
+            print(json.dumps({"memory": _memory_in_use(), "busy": time.process_time()}), flush=True)
 
 
 def _memory_in_use() -> float:
