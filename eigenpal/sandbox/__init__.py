@@ -7,6 +7,7 @@ from __future__ import annotations
 
 try:
     import cryptography as _cryptography
+    import jinja2 as _jinja2
     import pypdf as _pypdf
     import python_multipart as _python_multipart
     import starlette as _starlette
@@ -45,4 +46,4 @@ __all__ = [
     "workflow",
 ]
 
-del _cryptography, _pypdf, _python_multipart, _starlette, _uvicorn
+del _cryptography, _jinja2, _pypdf, _python_multipart, _starlette, _uvicorn
