@@ -190,5 +190,6 @@ async def called(function: Callable[..., Any], *arguments: str) -> Any:
     # An instance may have an async `__call__`, which is found on its type.
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         return await function(*arguments)
-    result = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    # In a tuple, since trio takes no awaitable from a thread.
+    (result,) = await anyio.to_thread.run_sync(lambda: (function(*arguments),), abandon_on_cancel=True)
     return await result if inspect.isawaitable(result) else result

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from eigenpal.engine.codec import structure
-from eigenpal.engine.paging import OffsetPage, Page, PageIterator
+from eigenpal.engine.paging import OffsetPage, Page, PageIterator, Upward
 from eigenpal.errors import EigenpalConnectionError, EigenpalDecodeError
 from eigenpal.models.runs import RunListItem, RunsPage
 from eigenpal.models.workflows import WorkflowsPage, WorkflowSummary
@@ -259,3 +259,53 @@ def test_an_empty_page_is_still_an_answer() -> None:
     assert not runs_page()
     assert not workflows_page(total=0, offset=0)
     assert isinstance(workflows_page(total=0, offset=0), OffsetPage)
+
+
+# ---------------------------------------------------------------------------------------------------- both directions
+
+
+@attrs.frozen
+class Newer:
+    """A page of a list that goes on in both directions: a piece of the numbers below `HIGHEST`, newest first."""
+
+    lowest: int
+    size: int
+
+    @property
+    def items(self) -> list[int]:
+        return list(range(min(self.lowest + self.size, HIGHEST) - 1, self.lowest - 1, -1))
+
+    @property
+    def newer_query(self) -> Query | None:
+        top = self.lowest + self.size
+        return {"after": top, "before": None} if top < HIGHEST else None
+
+
+HIGHEST = 10
+
+
+@given(lowest=st.integers(0, HIGHEST - 1), size=st.integers(1, HIGHEST + 1))
+def test_a_list_is_read_upwards_from_a_cursor_oldest_first(lowest: int, size: int) -> None:
+    async def fetch(query: Query) -> Upward[int]:
+        return Upward(Newer(query["after"], size))
+
+    async def collect() -> list[int]:
+        return [number async for number in PageIterator(fetch, {"after": lowest, "before": None})]
+
+    assert anyio.run(collect) == list(range(lowest, HIGHEST))
+
+
+@pytest.mark.anyio
+async def test_pages_that_go_in_a_circle_upwards_are_found_by_the_names_of_their_own_cursors() -> None:
+    @attrs.frozen
+    class Circle:
+        items: Sequence[int]
+        newer_query: Query | None
+
+    async def fetch(query: Query) -> Upward[int]:
+        return Upward(Circle([1], {"after": "a" if query["after"] == "b" else "b"}))
+
+    items = PageIterator(fetch, {"after": "a"})
+    assert [await anext(items), await anext(items)] == [1, 1]
+    with pytest.raises(EigenpalDecodeError, match="'a'"):
+        await anext(items)
