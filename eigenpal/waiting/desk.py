@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 from eigenpal.errors import EigenpalError
 from eigenpal.waiting.findings import Findings
 from eigenpal.waiting.kinds import Kind
-from eigenpal.waiting.polling import intervals
+from eigenpal.waiting.polling import FIRST_POLL_SECONDS
 from eigenpal.waiting.rounds import Lists
 from eigenpal.waiting.watched import Look, Party, Waiter
 
@@ -65,8 +65,9 @@ class Desk(Generic[T]):
         wants_news: bool = False,
     ) -> Waiter[T]:
         """Begin a wait. The party then attends, and leaves in the end whatever happens."""
-        item, pause, began = self._findings.item(work_id), intervals(poll_interval_seconds), anyio.current_time()
-        waiter = Waiter(item, session, party, pause, began, ends, wants_news)
+        first, began = min(FIRST_POLL_SECONDS, poll_interval_seconds), anyio.current_time()
+        item = self._findings.item(work_id)
+        waiter = Waiter(item, session, party, poll_interval_seconds, first, began, ends, wants_news)
         self._findings.enter(waiter, self._now(), at_once=at_once)
         self._check_alarm()
         return waiter

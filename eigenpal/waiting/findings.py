@@ -108,7 +108,7 @@ class Findings(Generic[T]):
                 item.omissions += 1
                 self._look_alone(item, now)
             elif glance.over:
-                item.last, item.trouble, item.omissions = glance, None, MOST_OMISSIONS
+                item.last, item.trouble, item.omissions = glance.kept(), None, MOST_OMISSIONS
                 self._look_alone(item, now)
             else:
                 self._plan(item, now)
@@ -162,7 +162,7 @@ class Findings(Generic[T]):
                 waiter.party.wake()
         item.trouble = None
         if glance.differs_from(item.last):  # or else what is kept is as good, and the new one need not be
-            item.last = glance
+            item.last = glance.kept()
         if not glance.known and not glance.over and not item.warned:
             item.warned = True
             text = "%s %s has the status %r, unknown to this version; still waiting"

@@ -5,8 +5,9 @@ Runs are one kind, described where their operations are. Nothing here waits or s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
@@ -16,6 +17,32 @@ if TYPE_CHECKING:
     from eigenpal.engine.session import Session
 
 T = TypeVar("T")
+
+
+class Row(Generic[T]):
+    """A row of a list, decoded when it is called; kept as text, since parsed JSON takes many times the room.
+
+    Args:
+        row: Its JSON.
+        decode: Makes what it stands for of it; raises `EigenpalDecodeError` where it can't.
+    """
+
+    __slots__ = ("_decode", "_json", "_text")
+
+    def __init__(self, row: Any, decode: Callable[[Any], T]) -> None:
+        self._json: Any = row
+        self._text: bytes | None = None
+        self._decode = decode
+
+    def __call__(self) -> T:
+        """Return what the row stands for."""
+        return self._decode(self._json if self._text is None else json.loads(self._text))
+
+    def pack(self) -> None:
+        """Make it small, for keeping: few rows are ever read, and thousands may be kept."""
+        if self._text is None:
+            self._text = json.dumps(self._json, separators=(",", ":")).encode()
+            self._json = None
 
 
 @attrs.frozen(eq=False)
@@ -39,6 +66,13 @@ class Glance(Generic[T]):
     def differs_from(self, other: Glance[T] | None) -> bool:
         """Whether a caller who was told the other has to be told this one."""
         return other is None or self.status != other.status or self.detail != other.detail
+
+    def kept(self) -> Glance[T]:
+        """Return the same, fit for keeping."""
+        read: object = self.read
+        if isinstance(read, Row):
+            read.pack()
+        return self
 
 
 @attrs.frozen(kw_only=True, eq=False)

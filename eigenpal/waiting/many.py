@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -224,9 +224,9 @@ def checked_id(work_id: object, noun: str) -> str:
     return found
 
 
-def _iterator_over(ids: object, noun: str) -> Iterator[Any] | AsyncIterator[Any]:
+def _iterator_over(ids: Any, noun: str) -> Iterator[Any] | AsyncIterator[Any]:
     if isinstance(ids, AsyncIterable):
-        return aiter(cast("AsyncIterable[Any]", ids))
+        return aiter(ids)
     if isinstance(ids, Iterable) and not isinstance(ids, str | bytes):
-        return iter(cast("Iterable[Any]", ids))
+        return iter(ids)
     raise EigenpalInputError(f"ids must be an iterable of {noun} ids, not {type(ids).__name__}; for one use wait")

@@ -52,15 +52,19 @@ def passes(error: EigenpalError) -> bool:
     return isinstance(error, PASSING) or error.status == REQUEST_TIMEOUT
 
 
+def jittered(pause: float) -> float:
+    """Return a pause, a bit longer or shorter."""
+    return pause * (1 + JITTER * (2 * random.random() - 1))
+
+
 def intervals(poll_interval_seconds: float) -> Callable[[], float]:
     """Return a function that gives the pause before each next poll: growing up to the interval, with jitter."""
     pause = min(FIRST_POLL_SECONDS, poll_interval_seconds)
 
     def following() -> float:
         nonlocal pause
-        now = pause * (1 + JITTER * (2 * random.random() - 1))
-        pause = min(pause * GROWTH, poll_interval_seconds)
-        return now
+        now, pause = pause, min(pause * GROWTH, poll_interval_seconds)
+        return jittered(now)
 
     return following
 

@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("eigenpal")
 
-LISTS_AT_ONCE: Final = 8  # lists under way; eight hundred rows are enough work for a server
-FETCHES_AT_ONCE: Final = 50  # half of what a client sends at once by default: starts and downloads go on beside them
+# Requests under way. Their answers may all come in one turn of the loop, which then is busy for milliseconds with each.
+LISTS_AT_ONCE: Final = 4
+FETCHES_AT_ONCE: Final = 16
 GATHERING_SECONDS: Final = 0.02  # those who come together are looked at together; nobody notices the wait
 NEARLY_DUE: Final = 0.5  # of a pause: enough for waiters that are out of step to fall into step for good
 FAILED_LISTS: Final = 3  # in a row, before lists are given a rest and each is looked at by itself

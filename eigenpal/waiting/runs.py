@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from eigenpal.anyjson import list_of, object_of, text_of
 from eigenpal.errors import EigenpalDecodeError, EigenpalError, EigenpalRunError, EigenpalTimeoutError
 from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
 from eigenpal.models.runs import Run
-from eigenpal.waiting.kinds import Glance
+from eigenpal.waiting.kinds import Glance, Row
 from eigenpal.waiting.polling import checked_times as checked_times  # noqa: PLC0414 - who waits for a run finds it here too
 
 KNOWN_STATUSES = frozenset(status.value for status in RunStatus)
@@ -32,7 +31,7 @@ def glances_at(page: Any) -> Mapping[str, Glance[Run]]:
         run_id, status = text_of(row.get("id")), text_of(object_of(row.get("execution")).get("status"))
         if run_id is not None and status is not None:
             asked_to_cancel = object_of(row.get("timing")).get("cancelRequestedAt") is not None
-            found[run_id] = _glance(status, row.get("finished") is True, asked_to_cancel, partial(_read, row))
+            found[run_id] = _glance(status, row.get("finished") is True, asked_to_cancel, Row(row, _read))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import anyio
@@ -13,6 +12,7 @@ import attrs
 from eigenpal.errors import EigenpalError
 from eigenpal.waiting.agenda import Agenda
 from eigenpal.waiting.kinds import Glance
+from eigenpal.waiting.polling import GROWTH, jittered
 
 if TYPE_CHECKING:
     from eigenpal.engine.session import Session
@@ -74,7 +74,8 @@ class Waiter(Generic[T]):
         watched: What is waited for.
         session: Whose calls are used.
         party: Who is woken, and carries looks out.
-        pause: Gives the pause before each next look.
+        interval: Longest pause between two looks.
+        pace: The pause before the next look, jitter apart.
         began: When it began, by the clock of the loop.
         ends: When its time is up, infinity for never.
         wants_news: Whether it is told what looks show before the end.
@@ -88,7 +89,8 @@ class Waiter(Generic[T]):
     watched: Watched[T]
     session: Session
     party: Party[T]
-    pause: Callable[[], float]
+    interval: float
+    pace: float
     began: float
     ends: float = math.inf
     wants_news: bool = False
@@ -102,6 +104,11 @@ class Waiter(Generic[T]):
     def settled(self) -> bool:
         """Whether there is nothing more to wait for."""
         return self.result is not None or self.error is not None
+
+    def pause(self) -> float:
+        """Return the pause before its next look, which the one after exceeds."""
+        now, self.pace = self.pace, min(self.pace * GROWTH, self.interval)
+        return jittered(now)
 
 
 @attrs.define(eq=False)
