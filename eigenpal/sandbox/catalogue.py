@@ -118,13 +118,13 @@ class Catalogue:
             config = json.loads(row.config)
         if row is None and not commits:
             return Agent(automation, config, archived=False)
-        committed = [_release(automation.slug, model, commit) for commit in commits]
+        functions = automation.releases
+        committed = [_release(slug, functions.get(commit.version or "", model), commit) for commit in commits]
         released = {release.version: release for release in committed if release.version != MAIN}
         changed_at = max([automation.updated_at, *(release.created_at for release in committed)])
         automation = replace(
             automation,
-            # A number that a function was registered with later than the commit is the function's.
-            releases={**released, **automation.releases},
+            releases={**functions, **released},
             unreleased=[release for release in committed if release.version == MAIN],
             head=committed[0] if committed else None,
             api_enabled=_switch(config, "api", automation.api_enabled),
@@ -157,7 +157,7 @@ def with_switch(config: Mapping[str, Any], trigger: str, *, enabled: bool) -> di
 
 
 def _release(slug: str, model: Release, commit: Commit) -> Release:
-    """Return a commit as a version: source of its own, run by the function that is registered now."""
+    """Return a commit as a version: source of its own, run by a function of that number or else the latest one."""
     return replace(
         model,
         id=release_id_of("agent", slug, commit.sha),

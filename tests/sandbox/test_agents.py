@@ -311,6 +311,22 @@ def test_a_function_reads_the_source_of_the_version_that_runs(sandbox: Sandbox, 
     assert run(client, "agents.mail-sorter")["output"]["files"] == ["agent.yaml", "prompt.md"]
 
 
+def test_a_function_registered_under_a_committed_number_runs_with_that_source(
+    sandbox: Sandbox, client: httpx.Client
+) -> None:
+    commit = create(client, "mail-sorter")["latestCommit"]
+    for version in ("0.1.0", "0.0.1"):
+        sandbox.agent("mail-sorter", version=version)(
+            lambda context, version=version: {"version": version, "files": list(context.source)}
+        )
+
+    done = run(client, "agents.mail-sorter")
+
+    assert done["output"] == {"version": "0.1.0", "files": ["README.md", "agent.yaml"]}
+    assert done["source"]["git"]["commitSha"] == commit
+    assert len(client.get("/agents/mail-sorter/versions").json()["versions"]) == 2
+
+
 def test_runs_resolve_the_versions_that_were_pushed(sandbox: Sandbox, client: httpx.Client) -> None:
     sandbox.agent("mail-sorter", version="0.1.0")(lambda context: {})
     released = sandbox.source.push("mail-sorter", {"prompt.md": "a"}, version="0.1.1", notes="First.")
