@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 
 import eigenpal.epilot.models
 from eigenpal import epilot
-from eigenpal.engine.codec import Mismatch, structure
+from eigenpal.engine.checks import Mismatch
+from eigenpal.engine.codec import structure
 from eigenpal.engine.model import Model, wire_name
 from eigenpal.epilot.models.wire import EpilotModel
 from eigenpal.lifecycle import Lifecycle

@@ -97,7 +97,8 @@ def test_the_trace_tells_thoughts_tools_and_what_came_of_them(client: httpx.Clie
 def test_a_rejection_ends_it_with_the_reason(client: httpx.Client, mover: str) -> None:
     execution_id = execute(client, mover)
     until(client, execution_id, "waiting_approval")
-    for body in ({}, {"reason": 7}, []):
+    bad: list[Any] = [{}, {"reason": 7}, []]
+    for body in bad:
         assert client.post(f"/executions/{execution_id}/reject", json=body).status_code == 400
     rejected = client.post(f"/executions/{execution_id}/reject", json={"reason": "wrong team"}).json()
     assert (rejected["status"], rejected["error"]) == ("failed", {"code": "REJECTED", "message": "wrong team"})
@@ -181,9 +182,9 @@ def test_the_time_stands_still_while_a_human_decides(sandbox: Sandbox, client: h
         await context.act_async("a")
         return "ok"
 
-    execution_id = execute(client, sandbox.epilot.id_of("Patient"), timeout_ms=60)
+    execution_id = execute(client, sandbox.epilot.id_of("Patient"), timeout_ms=500)
     until(client, execution_id, "waiting_approval")
-    time.sleep(0.1)
+    time.sleep(0.6)
     client.post(f"/executions/{execution_id}/approve")
     until(client, execution_id, "completed")
 
