@@ -38,11 +38,15 @@ if TYPE_CHECKING:
         EigenpalUnsupportedError,
         EigenpalUsageError,
         EigenpalValidationError,
+        EigenpalWaitError,
     )
+    from eigenpal.fanout.outcomes import Outcomes
+    from eigenpal.fanout.progress import Progress
     from eigenpal.models.agents import Agent
     from eigenpal.models.executions import RunStatus
     from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunsPage
     from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
+    from eigenpal.resources.batch_inputs import RunOutcome, RunRequest
     from eigenpal.resources.starting import FileReference
     from eigenpal_sync._portal import BlockingIterator, EigenpalAsyncUsageWarning
     from eigenpal_sync.client import EigenpalClient
@@ -58,11 +62,14 @@ _MODULES = {
         EigenpalAPIError EigenpalAuthError EigenpalConflictError EigenpalConnectionError EigenpalDecodeError
         EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalPaymentRequiredError
         EigenpalRateLimitError EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError
-        EigenpalUsageError EigenpalValidationError""",
+        EigenpalUsageError EigenpalValidationError EigenpalWaitError""",
+    "eigenpal.fanout.outcomes": "Outcomes",
+    "eigenpal.fanout.progress": "Progress",
     "eigenpal.models.agents": "Agent",
     "eigenpal.models.executions": "RunStatus",
     "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunsPage",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
+    "eigenpal.resources.batch_inputs": "RunOutcome RunRequest",
     "eigenpal.resources.starting": "FileReference",
     "eigenpal_sync._portal": "BlockingIterator EigenpalAsyncUsageWarning",
     "eigenpal_sync.client": "EigenpalClient",
@@ -92,14 +99,19 @@ __all__ = [
     "EigenpalUnsupportedError",
     "EigenpalUsageError",
     "EigenpalValidationError",
+    "EigenpalWaitError",
     "FileInput",
     "FileReference",
     "Model",
+    "Outcomes",
+    "Progress",
     "Run",
     "RunAccepted",
     "RunArtifact",
     "RunComparison",
     "RunListItem",
+    "RunOutcome",
+    "RunRequest",
     "RunStatus",
     "RunsPage",
     "Secret",

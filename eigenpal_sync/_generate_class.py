@@ -15,9 +15,11 @@ from eigenpal_sync._generate_text import blocking_names, blocking_text
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-ITERATORS = {"AsyncIterator", "AsyncIterable", "AsyncGenerator"}
+ITERATORS = {"AsyncIterator", "AsyncIterable", "AsyncGenerator", "Outcomes"}
 CONTEXTS = {"AbstractAsyncContextManager"}
 AWAITABLES = {"Awaitable", "Coroutine"}
+CHOICES = {"OnUnknown"}  # words that say what to do: no callbacks, although the names of their parameters begin alike
+INPUTS = {"RunInputs"}  # what users iterate themselves in blocking code: read on their thread, as their callbacks are
 PROPERTIES = {"property", "cached_property"}
 REPORTS_ONLY = {"None", "object"}  # what a callback may return that is not awaited: nothing that anyone looks at
 VIEWS = {"RawResponses"}  # classes that show any object, async or blocking, in another way: the twin shows itself
@@ -264,8 +266,11 @@ class ClassWriter:
 
     def _passed_on(self, argument: ast.arg) -> str:
         callback = None if argument.annotation is None else _callback(argument.annotation)
+        kind = "" if argument.annotation is None else _head(argument.annotation)
+        if kind in INPUTS:
+            return f"caller_inputs({argument.arg})"
         if callback is None:
-            if argument.arg.startswith("on_"):
+            if argument.arg.startswith("on_") and kind not in CHOICES:
                 raise self.source.error(
                     argument, f"{argument.arg} looks like a callback: write its type as Callable[...]"
                 )

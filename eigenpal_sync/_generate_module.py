@@ -31,6 +31,7 @@ RUNTIME: Mapping[str, str] = {
     "TracebackType": "from types import TracebackType",
     "Twin": "from eigenpal_sync._twin import Twin",
     "cached_property": "from functools import cached_property",
+    "caller_inputs": "from eigenpal_sync._portal_inputs import caller_inputs",
     "caller_callback": "from eigenpal_sync._portal import caller_callback",
     "twin_of": "from eigenpal_sync._twin import twin_of",
     "undecorated": "from eigenpal_sync._twin import undecorated",

@@ -22,6 +22,7 @@ from eigenpal.errors import EigenpalUsageError
 from eigenpal_sync import _portal_thread
 from eigenpal_sync._portal_callback import CallerCallback
 from eigenpal_sync._portal_context import BlockingContext, Held
+from eigenpal_sync._portal_inputs import CallerInputs
 from eigenpal_sync._portal_iterator import BlockingIterator, Pump
 from eigenpal_sync._portal_thread import NO_LOOP_AT_EXIT, LoopThread
 from eigenpal_sync._portal_work import Work, trio_runs_here
@@ -220,7 +221,7 @@ def _depth_of_user_line() -> int:
 
 def _bind_callbacks(work: Work[Any], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     for value in (*args, *kwargs.values()):
-        if isinstance(value, CallerCallback):
+        if isinstance(value, CallerCallback | CallerInputs):
             value.bind(work)
 
 

@@ -15,7 +15,8 @@ from eigenpal.engine.unset import UNSET, Unset
 from eigenpal.models.runs import Run, StartedRun
 from eigenpal.resources.starting import FileReferences
 from eigenpal.resources.targets import Target
-from eigenpal_sync._portal import Portal, caller_callback
+from eigenpal_sync._portal import BlockingIterator, Portal, caller_callback
+from eigenpal_sync._portal_inputs import caller_inputs
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.resources.agents import Agents
 from eigenpal_sync.resources.automations import Automations
@@ -24,7 +25,13 @@ from eigenpal_sync.resources.source import Source
 from eigenpal_sync.resources.workflows import Workflows
 
 if TYPE_CHECKING:
+    import os
+
     import httpx
+
+    from eigenpal.fanout.options import OnUnknown
+    from eigenpal.fanout.progress import Progress
+    from eigenpal.resources.batch_inputs import RunInputs, RunOutcome
 
 
 class EigenpalClient(Twin[AsyncEigenpalClient]):
@@ -219,7 +226,7 @@ class EigenpalClient(Twin[AsyncEigenpalClient]):
             files: Files that the service already stores, by input name.
             overrides: `{"steps": {name: output}}`: steps that are not executed but have this output; workflows only.
             metadata: Data of yours that is kept with the run.
-            timeout_seconds: Bound on the wait in seconds, from the moment the run is started; None for no bound.
+            timeout_seconds: Bound on the wait in seconds, once the run is started; None for no bound.
             poll_interval_seconds: Longest pause between two looks, in seconds.
             raise_on_failure: Raise `EigenpalRunError` when the run failed, was cancelled or rejected.
             cancel_on_timeout: Ask the run to cancel when the time is up.
@@ -248,6 +255,84 @@ class EigenpalClient(Twin[AsyncEigenpalClient]):
             cancel_on_timeout=cancel_on_timeout,
             on_update=caller_callback(on_update),
         ).result()
+
+    def run_many(
+        self,
+        target: Target | None,
+        inputs: RunInputs,
+        *,
+        version: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        concurrency: int = 100,
+        timeout_seconds: float | None = 3600.0,
+        poll_interval_seconds: float = 2.0,
+        ordered: bool = False,
+        stop_on_failure: bool = False,
+        cancel_running: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        on_unknown: OnUnknown = "raise",
+        save_artifacts: str | os.PathLike[str] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+    ) -> BlockingIterator[RunOutcome]:
+        """Start a run for each of many inputs, wait for all of them, and iterate over what became of each.
+
+        Inputs are taken one by one, as runs end: there may be millions. Each that is taken has exactly one outcome, and
+        no failure stops another. A start whose answer was lost is looked for by a mark in the metadata of runs
+        (`eigenpal_start`), never repeated blindly.
+
+        With a journal, a batch outlives its process: run again with the same inputs, what has ended comes from the
+        disk, what runs is waited for, and only the rest is started. Leaving the loop early ends the batch; `with`
+        also waits until it has ended.
+
+        Args:
+            target: What to run, as in `run`; None when each input names its own.
+            inputs: Any iterable of inputs, also one that is awaited; or a mapping of keys to them. An input is a mapping of
+                argument names to values, files among them; or a `RunRequest`; or a pair of a key and one of these.
+                Without a key, its index is the key.
+            version: Version to run; the latest unless given.
+            metadata: Data of yours that is kept with each run.
+            concurrency: Runs under way at once.
+            timeout_seconds: Bound on each input in seconds, from the first try to start it; None for none.
+            poll_interval_seconds: Longest pause between two looks at a run, in seconds.
+            ordered: Give outcomes in the order of the inputs instead of as they come.
+            stop_on_failure: After the first outcome that is not ok, take no more inputs. What is under way still ends.
+            cancel_running: Ask runs under way to cancel when the batch is left early, or stopped by `stop_on_failure`.
+            journal: Path of a file (SQLite) that remembers the batch; made if need be, for one process at a time.
+            on_unknown: What to do when it can't be told whether a run was started: `"raise"` ends the batch with an
+                error, `"skip"` makes it the error of that input, `"rerun"` starts it, maybe a second time.
+            save_artifacts: Folder in which the files of each run are stored, in a folder named for its key.
+            on_progress: Called with a `Progress` on changes, at most ten times a second, and at the end.
+            progress: Show a bar, with rich (extra `cli`) in a terminal, with tqdm (extra `notebook`) in a notebook.
+
+        Raises:
+            EigenpalInputError: An argument that can't work, or a journal that is in use or of another batch.
+
+        Example:
+            ```python
+            inputs = {path.name: {"invoice": path} for path in folder.glob("*.pdf")}
+            for outcome in client.run_many("workflows.extract-invoice", inputs, journal="invoices.db"):
+                print(outcome.key, outcome.run.output if outcome.ok else outcome.error)
+            ```
+        """
+        return self._portal.iterate(
+            self._async.run_many,
+            target,
+            caller_inputs(inputs),
+            version=version,
+            metadata=metadata,
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            ordered=ordered,
+            stop_on_failure=stop_on_failure,
+            cancel_running=cancel_running,
+            journal=journal,
+            on_unknown=on_unknown,
+            save_artifacts=save_artifacts,
+            on_progress=caller_callback(on_progress),
+            progress=progress,
+        )
 
     @overload
     def request(

@@ -18,7 +18,6 @@ from anyio.lowlevel import current_token
 
 from eigenpal.errors import EigenpalUsageError
 
-
 NAME: Final = "eigenpal batch"  # of the task, in listings and tracebacks
 
 

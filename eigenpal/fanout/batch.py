@@ -32,10 +32,6 @@ Reader = Callable[[Any, int], Job | Outcome[Any]]
 LEAVING_SECONDS: Final = 2.0  # for requests that start something when the batch is left: most take far less
 
 
-class FolderTakenError(EigenpalInputError):
-    """Two inputs would have their files in one folder."""
-
-
 class Batch:
     """A batch at work.
 
@@ -136,51 +132,52 @@ class Batch:
                 await self._slots.acquire()
                 if (entry := await self._inputs.take()) is END:
                     return
-                self._counter.starting += 1
-                self._reporter.touch()
-                lives.start_soon(self._live, entry, index, lives, ledger)
+                prepared = self._prepared(entry, index, ledger)
                 index += 1
+                if isinstance(prepared, Life):
+                    self._counter.starting += 1
+                    self._lives.add(prepared)
+                    lives.start_soon(self._live, prepared, lives)
+                else:
+                    self._slots.release()
+                    self._in_turn(prepared, lives)
+                self._reporter.touch()
         except Exception as error:  # noqa: BLE001 - of the user's inputs; raised where the outcomes are read
             self._end(error)
         finally:
             await self._inputs.aclose()
 
-    async def _live(self, entry: Any, index: int, lives: TaskGroup, ledger: Ledger) -> None:
-        """Do one piece of work, and make room for the next."""
+    def _prepared(self, entry: Any, index: int, ledger: Ledger) -> Life | Outcome[Any]:
+        """Return an input that is ready to be worked on, or the outcome of one that can't be."""
+        job = self._read(entry, index)
+        if not isinstance(job, Job):
+            return job
         try:
-            outcome = await self._outcome(entry, index, ledger)
+            folder = self._folder(job)
+        except EigenpalInputError as refused:
+            return job.work.outcome(key=job.key, index=index, error=refused)
+        return Life(job, self._options, ledger, folder, self._note_running, self._sending)
+
+    async def _live(self, life: Life, lives: TaskGroup) -> None:
+        """Do one piece of work, and make room for the next."""
+        outcome: Outcome[Any] | None = None
+        try:
+            outcome = await life.outcome()
         except UnknownStart as unknown:
             self._end(unknown.error)
         except OtherInputError as other:
             self._end(other)
         except JournalError as broken:
             self._end(broken, at_once=True)
-        else:
-            self._in_turn(outcome)
-            if self._options.stop_on_failure and not outcome.ok:
-                self._stop(lives)
         finally:
-            self._slots.release()
-
-    async def _outcome(self, entry: Any, index: int, ledger: Ledger) -> Outcome[Any]:
-        life: Life | None = None
-        job = self._read(entry, index)
-        if not isinstance(job, Job):
-            self._counter.starting -= 1
-            return job
-        try:
-            life = Life(job, self._options, ledger, self._folder(job), self._note_running, self._sending)
-            self._lives.add(life)
-            return await life.outcome()
-        except FolderTakenError as refused:
-            return job.work.outcome(key=job.key, index=index, error=refused)
-        finally:
-            if life is not None:
-                self._lives.discard(life)
-            if life is not None and life.running:
+            self._lives.discard(life)
+            if life.running:
                 self._counter.running -= 1
             else:
                 self._counter.starting -= 1
+        if outcome is not None:
+            self._in_turn(outcome, lives)
+        self._slots.release()  # at the end: what stops the batch must be known before another input is taken
 
     def _note_running(self, life: Life) -> None:
         life.running = True
@@ -202,28 +199,30 @@ class Batch:
         """Return the folder for the files of an input, which no other input has.
 
         Raises:
-            FolderTakenError: Another input has it.
+            EigenpalInputError: Another input has it.
         """
         if self._options.save_artifacts is None:
             return None
         name = folder_name(job.key)
         if name.casefold() in self._folders:  # many file systems take `A` and `a` for one
-            raise FolderTakenError(
+            raise EigenpalInputError(
                 f"the key {job.key!r} is that of an earlier input, or differs from it by case alone: their files would "
                 "be mixed up in one folder; give every input a key of its own"
             )
         self._folders.add(name.casefold())
         return self._options.save_artifacts / name
 
-    def _in_turn(self, outcome: Outcome[Any]) -> None:
-        """Deliver an outcome; in order if that was asked for."""
+    def _in_turn(self, outcome: Outcome[Any], lives: TaskGroup) -> None:
+        """Deliver an outcome, in order if that was asked for; and stop over it if that was."""
         if not self._options.ordered:
             self._deliver(outcome)
-            return
-        self._out_of_turn[outcome.index] = outcome
-        while (following := self._out_of_turn.pop(self._next_index, None)) is not None:
-            self._next_index += 1
-            self._deliver(following)
+        else:
+            self._out_of_turn[outcome.index] = outcome
+            while (following := self._out_of_turn.pop(self._next_index, None)) is not None:
+                self._next_index += 1
+                self._deliver(following)
+        if self._options.stop_on_failure and not outcome.ok:
+            self._stop(lives)
 
     def _deliver(self, outcome: Outcome[Any]) -> None:
         if outcome.ok:

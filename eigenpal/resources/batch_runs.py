@@ -1,0 +1,152 @@
+"""Runs as work of a batch: how one is started, waited for, told apart and stored; and `run_many`, wired up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from anyio import to_thread
+
+from eigenpal.engine.checks import Mismatch
+from eigenpal.engine.codec import structure
+from eigenpal.engine.resource import Resource
+from eigenpal.engine.session import Session
+from eigenpal.errors import EigenpalDecodeError
+from eigenpal.fanout.fingerprints import fingerprint
+from eigenpal.fanout.folders import file_path
+from eigenpal.fanout.options import OnUnknown, Options
+from eigenpal.fanout.outcomes import Outcomes
+from eigenpal.fanout.progress import Progress
+from eigenpal.fanout.work import Work
+from eigenpal.models.runs import Run, RunArtifact
+from eigenpal.resources.batch_inputs import MARK, RunInputs, RunOutcome, RunReader, Start
+from eigenpal.resources.batch_search import RunSearch
+from eigenpal.resources.operations import CANCEL_RUN, DOWNLOAD_ARTIFACT
+from eigenpal.resources.running import wait_in
+from eigenpal.resources.starting import start_run
+from eigenpal.resources.targets import Target, wire_target
+from eigenpal.waiting.polling import checked_times
+
+
+def run_batch(
+    session: Session,
+    target: Target | None,
+    inputs: RunInputs,
+    *,
+    version: str | None,
+    metadata: Mapping[str, Any] | None,
+    concurrency: int,
+    timeout_seconds: float | None,
+    poll_interval_seconds: float,
+    ordered: bool,
+    stop_on_failure: bool,
+    cancel_running: bool,
+    journal: str | os.PathLike[str] | None,
+    on_unknown: OnUnknown,
+    save_artifacts: str | os.PathLike[str] | None,
+    on_progress: Callable[[Progress], object] | None,
+    progress: bool,
+) -> Outcomes[RunOutcome]:
+    """Return the outcomes of a batch of runs; arguments as in `client.run_many`."""
+    name = "runs" if target is None else "@".join(filter(None, wire_target(target, version)))
+    timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
+    options = Options(
+        noun="run",
+        identity=f"{name} at {session.options.base_url}",
+        concurrency=concurrency,
+        timeout_seconds=timeout,
+        ordered=ordered,
+        stop_on_failure=stop_on_failure,
+        cancel_running=cancel_running,
+        on_unknown=on_unknown,
+        journal=journal,
+        save_artifacts=save_artifacts,
+        on_progress=on_progress,
+        progress=progress,
+        sleep=session.policy.sleep,
+        clock=session.policy.clock,
+    )
+    reader = RunReader(work=run_work(session, interval), target=target, version=version, metadata=metadata)
+    given: object = cast("Mapping[Any, Any]", inputs).items() if isinstance(inputs, Mapping) else inputs
+    connections = session.connections
+    return Outcomes(given, reader, options, hold=connections.hold, release=connections.release)
+
+
+def run_work(session: Session, poll_interval_seconds: float) -> Work[Run]:
+    """Return how runs are done with the calls of a session."""
+    marks = session.service.generations[session.options.api_generation].keeps_metadata
+
+    async def start(request: Start, token: str) -> str:
+        started = await start_run(
+            session,
+            request.target,
+            input=request.input,
+            files=request.files,
+            overrides=request.overrides,
+            metadata={**request.metadata, MARK: token} if marks else request.metadata or None,
+        )
+        return started.id
+
+    async def wait(run_id: str, seconds: float | None, just_started: bool) -> Run:
+        return await wait_in(
+            session,
+            run_id,
+            just_started=just_started,
+            timeout_seconds=seconds,
+            poll_interval_seconds=poll_interval_seconds,
+        )
+
+    return Work(
+        service=f"EigenPal at {session.options.base_url}",
+        noun="run",
+        start=start,
+        wait=wait,
+        cancel=lambda run_id: session.call(CANCEL_RUN, run_id),
+        find=RunSearch(session).find,
+        fingerprint=_fingerprint,
+        dump=lambda run: run.to_dict(),
+        load=_loaded,
+        save=_RunFiles(session).save_all,
+        outcome=RunOutcome,
+    )
+
+
+async def _fingerprint(start: Start) -> str:
+    members = {
+        "target": start.target,
+        "input": start.input or {},
+        "files": start.files,
+        "overrides": start.overrides,
+    }
+    return await fingerprint(members, files_in="input")
+
+
+def _loaded(wire: Any) -> Run:
+    try:
+        run: Run = structure(Run, wire)
+    except Mismatch as mismatch:
+        raise EigenpalDecodeError(f"the run in the journal can't be read: {mismatch}") from None
+    return run
+
+
+class _RunFiles(Resource):
+    """Stores the files of runs."""
+
+    async def save_all(self, run: Run, folder: Path) -> Sequence[Path]:
+        """Store every file of a run below a folder; those that are there, of the right size, stay as they are."""
+        taken: set[str] = set()
+        return [await self._save_one(run, file, folder / file_path(file.path, taken)) for file in run.files]
+
+    async def _save_one(self, run: Run, file: RunArtifact, path: Path) -> Path:
+        if await to_thread.run_sync(_is_there, path, file.size):
+            return path
+        return await self._save(
+            DOWNLOAD_ARTIFACT, run.id, file.path, to=path, name=file.path, expected_size=file.size, overwrite=True
+        )
+
+
+def _is_there(path: Path, size: int | None) -> bool:
+    """Tell whether a file was saved before; it appears under its name only when it is whole."""
+    return path.is_file() and (size is None or path.stat().st_size == size)
