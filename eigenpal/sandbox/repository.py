@@ -66,8 +66,10 @@ class Repository:
         """Refuse changes that no package could take.
 
         Raises:
-            Refused: A path leads out of the package, or a file is too large.
+            Refused: A path leads out of the package, a file is too large, or there are too many.
         """
+        if len(changes) > MAX_FILES:
+            raise Refused(f"A package holds at most {MAX_FILES} files.")
         for path, content in changes.items():
             if not safe_path(path) or len(path) > MAX_PATH or ".git" in path.split("/") or not _encodable(path):
                 advice = f"give a relative path of at most {MAX_PATH} characters without '..' and '.git'"
