@@ -20,7 +20,9 @@ from typer.testing import CliRunner
 
 from eigenpal.cli.commands import app
 from eigenpal.cli.welcome import welcome
+from eigenpal.sandbox import Sandbox
 from tests.docs.pages import ROOT
+from tests.sandbox.conftest import connect
 
 GREET = """
 from eigenpal.sandbox import RunContext, workflow
@@ -132,16 +134,16 @@ def test_a_session_with_the_command(tmp_path: Path, capsys: pytest.CaptureFixtur
 
         assert command.end(signal.SIGINT) == (0, "Stopped.\n", "")
 
-    with started(tmp_path) as again:
-        assert again.key == command.key
-        interrupted = again.request("GET", f"/runs/{slow}").json()
+    with Sandbox(data=tmp_path / ".eigenpal") as again, connect(again, command.key) as client:
+        interrupted = client.get(f"/runs/{slow}").json()
         assert interrupted["execution"]["status"] == "failed"
         assert "stopped while this run was in flight" in interrupted["error"]
-        assert again.request("GET", f"/runs/{greeting['id']}").json()["output"] == {"greeting": "good evening"}
-        assert again.end(signal.SIGTERM) == (0, "Stopped.\n", "")
+        assert client.get(f"/runs/{greeting['id']}").json()["output"] == {"greeting": "good evening"}
 
 
-def test_a_key_from_the_environment_is_used_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_ends_it_too_and_a_key_from_the_environment_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = "eig_test_from_the_environment"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EIGENPAL_API_KEY", secret)
@@ -149,11 +151,11 @@ def test_a_key_from_the_environment_is_used_and_never_shown(tmp_path: Path, monk
     def welcome_and_end(**facts: Any) -> Text:
         text = welcome(**facts)
         exec(pasted(text.plain)[0], {"__name__": "__main__"})  # the sandbox runs while it says so
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
         return text
 
     monkeypatch.setattr("eigenpal.cli.sandbox_command.welcome", welcome_and_end)
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.getsignal(signal.SIGTERM)
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["sandbox", "--port", "0", "--temporary"])
 
     assert result.exit_code == 0
@@ -162,7 +164,7 @@ def test_a_key_from_the_environment_is_used_and_never_shown(tmp_path: Path, monk
     assert "temporary, gone when it stops" in result.output
     assert secret not in result.output
     assert list(tmp_path.iterdir()) == []
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:
