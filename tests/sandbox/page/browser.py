@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, Dialog
 
 ARGUMENTS = [
     "--headless",
@@ -53,11 +53,16 @@ def watched(browser: Browser, url: str, **options: object) -> Iterator[BrowserCo
         options: Those of a new context.
     """
     wrong: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     context = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]  # options of the caller's choice
     context.set_default_timeout(10_000)
     context.on("console", lambda message: wrong.append(f"console: {message.text}"))
     context.on("weberror", lambda error: wrong.append(f"error: {error.error}"))
-    context.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+    context.on("dialog", dismiss)
     context.on("request", lambda request: None if request.url.startswith(url) else wrong.append(f"asked {request.url}"))
     yield context
     context.close()
