@@ -340,7 +340,10 @@ class Session:
         if 200 <= answer.status < 300:
             return
         error = responses.error(answer, self.service)
-        if repeat.may_start and error.status >= 500 and not surely_not_started(error):
+        lost = error.status >= 500 and not surely_not_started(error)
+        # The key belongs to something already: to what an earlier try started, unless it was used before.
+        taken = repeat is Repeat.KEYED and error.status == 409
+        if repeat.may_start and (lost or taken):
             self._mark_started(error)
         raise error
 

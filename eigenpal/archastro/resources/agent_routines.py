@@ -218,7 +218,7 @@ class AsyncAgentRoutines(Resource):
         Raises:
             EigenpalPaymentRequiredError: The plan does not include it; nothing was started.
             EigenpalConflictError: The key belongs to a run that is completed: `runs` has it. With a key that was not
-                given, an earlier try of this very call has started it.
+                given, an earlier try of this very call has started it (`maybe_started`).
             EigenpalNotFoundError: No such routine.
             EigenpalValidationError: The routine is not active, or lacks something that its session needs.
         """
