@@ -100,8 +100,9 @@ class Defining(ABC):
             dependencies: Packages that it uses, such as `workflows.extract-invoice@1.0.0`; lockfiles list them.
             retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
                 chain: `execution.retry` tells the place in it.
-            time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
-                function in a thread can't be stopped: it ends at its next checkpoint, after its run.
+            time_limit_seconds: How long the function may take, pauses included, before its run fails; no limit unless
+                given. Real time, whatever `clock` says. A function in a thread can't be stopped: it ends at its
+                next checkpoint, after its run.
 
         Raises:
             ValueError: Slug, version, retries or time limit can't be used.
@@ -159,8 +160,9 @@ class Defining(ABC):
             dependencies: Packages that it uses, such as `workflows.extract-invoice@1.0.0`; lockfiles list them.
             retries: How many times a run that failed is tried again. Each try is a run of its own, the next of its
                 chain: `execution.retry` tells the place in it.
-            time_limit_seconds: How long the function may take before its run fails; no limit unless given. A
-                function in a thread can't be stopped: it ends at its next checkpoint, after its run.
+            time_limit_seconds: How long the function may take, pauses included, before its run fails; no limit unless
+                given. Real time, whatever `clock` says. A function in a thread can't be stopped: it ends at its
+                next checkpoint, after its run.
 
         Raises:
             ValueError: Slug, version, retries or time limit can't be used.
