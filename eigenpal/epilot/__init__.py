@@ -12,9 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eigenpal_sync.epilot.client import EpilotClient
-    from eigenpal_sync.epilot.inbox import PendingApproval
-
     from eigenpal.engine.credentials import TokenProvider
     from eigenpal.epilot.approvals import ApprovalRequest, Approve, Decision, Reject
     from eigenpal.epilot.client import AsyncEpilotClient
@@ -72,6 +69,8 @@ if TYPE_CHECKING:
         PreviewValueType,
         ToolPreview,
     )
+    from eigenpal_sync.epilot.client import EpilotClient
+    from eigenpal_sync.epilot.inbox import PendingApproval
 
 _MODULES = {
     "eigenpal.engine.credentials": "TokenProvider",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from eigenpal.epilot.models.executions import Execution, ExecutionStatus
 from eigenpal.epilot.models.previews import PendingAction, ToolPreview
 from eigenpal.epilot.operations import GET_EXECUTION, LIST_EXECUTIONS
 from eigenpal.errors import EigenpalError, EigenpalNotFoundError
-from eigenpal.waiting.polling import JITTER, PASSING, REQUEST_TIMEOUT
+from eigenpal.waiting.polling import jittered, passes
 
 PAGE_SIZE: Final = 100  # of the list of what waits: one request a round for nearly every organisation
 
@@ -160,7 +159,7 @@ class Inbox:
 
     def _pause(self) -> float:
         asked = (self._trouble.retry_after or 0.0) if self._trouble is not None else 0.0
-        return max(asked, self._interval * (1 + JITTER * (2 * random.random() - 1)))
+        return max(asked, jittered(self._interval))
 
     async def _look(self) -> None:
         """Bring what is ready up to date; a passing failure only means that there is nothing new."""
@@ -168,7 +167,7 @@ class Inbox:
         try:
             waiting = await self._waiting()
         except EigenpalError as error:
-            if not isinstance(error, PASSING) and error.status != REQUEST_TIMEOUT:
+            if not passes(error):
                 raise
             self._trouble = error
             self._ready.clear()

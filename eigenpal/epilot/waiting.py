@@ -17,8 +17,7 @@ from eigenpal.epilot.approvals import Decider, asked_of, decided_by, identity, s
 from eigenpal.epilot.models.executions import Execution, ExecutionStatus
 from eigenpal.epilot.operations import CANCEL_EXECUTION, GET_EXECUTION
 from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
-from eigenpal.waiting.polling import Poll
-from eigenpal.waiting.runs import checked_times
+from eigenpal.waiting.polling import Poll, checked_times
 
 logger: logging.Logger = logging.getLogger("eigenpal")
 
@@ -50,8 +49,7 @@ class ExecutionWait:
 
     def __attrs_post_init__(self) -> None:
         checked_times(self.timeout_seconds, self.poll_interval_seconds)
-        if self.until not in ("human", "end"):
-            raise EigenpalInputError(f'until must be "human" or "end", not {self.until!r}')
+        checked_until(self.until)
 
     async def result(self, execution_id: str, *, started: Execution | None = None) -> Execution:
         """Wait, and return the execution as it is then.
@@ -105,18 +103,7 @@ class ExecutionWait:
         return identity(asked_of(seen).action) != self._left_to_others
 
     def _judged(self, seen: Execution) -> Execution:
-        """Return how the wait ended, or raise it if it is to be raised."""
-        if seen.succeeded or not self.raise_on_failure:
-            return seen
-        if seen.needs_human:
-            tool = seen.pending_action.tool if seen.pending_action is not None else None
-            text = f"execution {seen.id} waits for a human to allow {tool or 'its next action'}"
-        else:
-            why = seen.error.message or seen.error.code if seen.error is not None else None
-            text = f"execution {seen.id} ended as {seen.status}: {why or 'the service gave no reason'}"
-        error = EigenpalRunError(text)
-        error.run_id, error.run = seen.id, seen
-        raise error
+        return succeeded(seen) if self.raise_on_failure else seen
 
     async def _ran_out(self, execution_id: str, trouble: EigenpalError | None) -> EigenpalTimeoutError:
         last, limit = self._last, self.timeout_seconds
@@ -137,6 +124,32 @@ class ExecutionWait:
                 return False
             return True
         return False
+
+
+def checked_until(until: Until) -> Until:
+    """Return what is to end a wait, if it is something that can.
+
+    Raises:
+        EigenpalInputError: It is not.
+    """
+    if until not in ("human", "end"):  # pyright: ignore[reportUnnecessaryContains] - what a user gave
+        raise EigenpalInputError(f'until must be "human" or "end", not {until!r}')
+    return until
+
+
+def succeeded(seen: Execution) -> Execution:
+    """Return a completed execution; raise `EigenpalRunError` for one that ended otherwise, or waits for a human."""
+    if seen.succeeded:
+        return seen
+    if seen.needs_human:
+        tool = seen.pending_action.tool if seen.pending_action is not None else None
+        text = f"execution {seen.id} waits for a human to allow {tool or 'its next action'}"
+    else:
+        why = seen.error.message or seen.error.code if seen.error is not None else None
+        text = f"execution {seen.id} ended as {seen.status}: {why or 'the service gave no reason'}"
+    error = EigenpalRunError(text)
+    error.run_id, error.run = seen.id, seen
+    raise error
 
 
 def _news(seen: Execution) -> object:

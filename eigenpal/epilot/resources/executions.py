@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from eigenpal.engine.options import checked_timeout
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.resource import Resource
 from eigenpal.epilot.approvals import ApprovalRequest, Approve, Decision, Reject, send_decision
+from eigenpal.epilot.arrivals import wait_for_many
 from eigenpal.epilot.inbox import AsyncPendingApproval, Inbox
 from eigenpal.epilot.listing import NewPages
 from eigenpal.epilot.models.executions import Execution, ExecutionsPage, ExecutionStatus, ExecutionTrace
 from eigenpal.epilot.operations import GET_EXECUTION, GET_TRACE, LIST_EXECUTIONS
 from eigenpal.epilot.refusals import cancel_execution
 from eigenpal.epilot.waiting import ExecutionWait, Until
-from eigenpal.waiting.runs import checked_times
+from eigenpal.waiting.polling import checked_times
 
 
 class AsyncExecutions(Resource):
@@ -192,6 +193,43 @@ class AsyncExecutions(Resource):
             on_update=on_update,
         )
         return await wait.result(execution_id)
+
+    def wait_many(
+        self,
+        ids: Iterable[str | Execution] | AsyncIterable[str | Execution],
+        *,
+        until: Until = "human",
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> AsyncIterator[Execution]:
+        """Wait for many executions and iterate over them as they end or need a human, in whichever order they do.
+
+        An execution that can't be waited for does not stop the others: after the last of them the iterator raises, and
+        tells which they were. The loop may be left at any point; the executions themselves go on. Nothing is sent while
+        the body of the loop runs, and the time it takes counts against no deadline.
+
+        Args:
+            ids: Ids of executions, or what `agents.execute`, `list` or `iterate` returned. One that is there twice is
+                returned once.
+            until: `"human"` to return those too that wait for a human, `"end"` to go on while somebody decides.
+            timeout_seconds: Bound on the wait for each execution in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that ended without success, or waits for a human.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the execution as `run`.
+            EigenpalInputError: No iterable, or something in it that is no execution.
+        """
+        return wait_for_many(
+            self._session,
+            ids,
+            until=until,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+        )
 
     def pending(
         self,

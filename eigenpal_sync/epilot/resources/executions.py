@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 
 from eigenpal.epilot.approvals import ApprovalRequest, Decision
 from eigenpal.epilot.models.executions import Execution, ExecutionsPage, ExecutionStatus, ExecutionTrace
@@ -191,6 +191,43 @@ class Executions(Twin[AsyncExecutions]):
             on_approval=caller_callback(on_approval),
             on_update=caller_callback(on_update),
         ).result()
+
+    def wait_many(
+        self,
+        ids: Iterable[str | Execution] | AsyncIterable[str | Execution],
+        *,
+        until: Until = "human",
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> BlockingIterator[Execution]:
+        """Wait for many executions and iterate over them as they end or need a human, in whichever order they do.
+
+        An execution that can't be waited for does not stop the others: after the last of them the iterator raises, and
+        tells which they were. The loop may be left at any point; the executions themselves go on. Nothing is sent while
+        the body of the loop runs, and the time it takes counts against no deadline.
+
+        Args:
+            ids: Ids of executions, or what `agents.execute`, `list` or `iterate` returned. One that is there twice is
+                returned once.
+            until: `"human"` to return those too that wait for a human, `"end"` to go on while somebody decides.
+            timeout_seconds: Bound on the wait for each execution in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that ended without success, or waits for a human.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the execution as `run`.
+            EigenpalInputError: No iterable, or something in it that is no execution.
+        """
+        return self._portal.iterate(
+            self._async.wait_many,
+            ids,
+            until=until,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+        )
 
     def pending(
         self, *, agent_id: str | None = None, poll_interval_seconds: float = 5.0, timeout_seconds: float | None = None
