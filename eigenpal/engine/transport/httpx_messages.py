@@ -290,7 +290,9 @@ class HttpxResponse:
         extensions = self._answer.extensions
         source = extensions.get("network_stream")
         if source is None or extensions.get("http_version") not in {b"HTTP/1.1", b"HTTP/1.0"}:
-            await self._chunks.aclose()  # with HTTP/2, others use the connection too
+            # With HTTP/2, others use the connection too. Iterators that are no generators need not have it.
+            if (close := getattr(self._chunks, "aclose", None)) is not None:
+                await close()
             return
         await source.aclose()
         with contextlib.suppress(Exception):
