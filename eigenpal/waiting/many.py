@@ -226,7 +226,7 @@ def checked_id(work_id: object, noun: str) -> str:
 
 def _iterator_over(ids: Any, noun: str) -> Iterator[Any] | AsyncIterator[Any]:
     if isinstance(ids, AsyncIterable):
-        return aiter(ids)
+        return aiter(ids)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of anything
     if isinstance(ids, Iterable) and not isinstance(ids, str | bytes):
-        return iter(ids)
+        return iter(ids)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of anything
     raise EigenpalInputError(f"ids must be an iterable of {noun} ids, not {type(ids).__name__}; for one use wait")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -18,6 +19,8 @@ from eigenpal.waiting.kinds import Kind
 from eigenpal.waiting.watched import Watched
 
 T = TypeVar("T")
+
+_due = attrgetter("due")
 
 logger: logging.Logger = logging.getLogger("eigenpal")
 
@@ -72,29 +75,30 @@ class Rounds(Generic[T]):
         """Return what one look is to be taken at now, nothing where no look is due or may begin yet."""
         if now < self._quiet_until or (self._failures and self._under_way):
             return []  # after a failure one look goes ahead, and the others follow once it succeeds
-        if self._fetches_under_way < FETCHES_AT_ONCE and (item := self._apart.first()) and item.due <= now:
-            withdraw(item)
-            self._fetches_under_way += 1
-            return [item]
-        if self._lists_under_way < LISTS_AT_ONCE and (item := self._together.first()) and item.due <= now:
+        # The longest due goes first: after a failure it is tried by itself, and one that always fails must not be it
+        # each time.
+        item = min(self._first_of_each(), key=_due, default=None)
+        if item is None or item.due > now:
+            return []
+        if item.agenda is self._together:
             if not self._lists_may_work(now):
                 self._together.move_all_to(self._apart)
                 return self.take(now)
             items = self._gathered(now)
-            if len(items) > 1:
-                self._lists_under_way += 1
-            else:
-                self._fetches_under_way += 1
-            return items
-        return []
+        else:
+            withdraw(item)
+            items = [item]
+        if len(items) > 1:
+            self._lists_under_way += 1
+        else:
+            self._fetches_under_way += 1
+        return items
 
     def next_at(self) -> float:
         """Return when `take` may give something, infinity if only an end of what is under way can change that."""
         if self._failures and self._under_way:
             return math.inf
-        apart = self._apart.first() if self._fetches_under_way < FETCHES_AT_ONCE else None
-        together = self._together.first() if self._lists_under_way < LISTS_AT_ONCE else None
-        due = min(math.inf if item is None else item.due for item in (apart, together))
+        due = min((item.due for item in self._first_of_each()), default=math.inf)
         return max(due, self._quiet_until)
 
     def ended(self, *, is_list: bool) -> None:
@@ -126,6 +130,12 @@ class Rounds(Generic[T]):
     @property
     def _under_way(self) -> int:
         return self._lists_under_way + self._fetches_under_way
+
+    def _first_of_each(self) -> list[Watched[T]]:
+        """Return what is due first of each agenda that may go on now."""
+        apart = self._apart.first() if self._fetches_under_way < FETCHES_AT_ONCE else None
+        together = self._together.first() if self._lists_under_way < LISTS_AT_ONCE else None
+        return [item for item in (apart, together) if item is not None]
 
     def _lists_may_work(self, now: float) -> bool:
         return self._lists.work and now >= self._lists_rest_until
