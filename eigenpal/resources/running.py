@@ -9,7 +9,7 @@ import attrs
 
 from eigenpal.engine.calls import unchanged
 from eigenpal.engine.session import Session
-from eigenpal.models.runs import Run
+from eigenpal.models.runs import Run, RunListItem, StartedRun
 from eigenpal.resources.operations import CANCEL_RUN, GET_RUN, LIST_RUNS
 from eigenpal.resources.starting import FileReferences, start_run
 from eigenpal.waiting.kinds import Glance, Kind
@@ -17,6 +17,9 @@ from eigenpal.waiting.many import Arrivals
 from eigenpal.waiting.polling import checked_times
 from eigenpal.waiting.runs import glance_at, glances_at, note, succeeded
 from eigenpal.waiting.watcher import watcher_of
+
+RunIds = Iterable[str | StartedRun | RunListItem] | AsyncIterable[str | StartedRun | RunListItem]
+"""Runs to wait for: their ids, or what starting or listing them returned."""
 
 _RUN_ROWS: Final = attrs.evolve(LIST_RUNS, returns=Any)
 
@@ -67,9 +70,7 @@ async def wait_in(session: Session, run_id: str, *, raise_on_failure: bool = Fal
     return succeeded(run) if raise_on_failure else run
 
 
-def wait_for_many(
-    session: Session, ids: Iterable[Any] | AsyncIterable[Any], *, raise_on_failure: bool, **wait_options: Any
-) -> AsyncIterator[Run]:
+def wait_for_many(session: Session, ids: RunIds, *, raise_on_failure: bool, **wait_options: Any) -> AsyncIterator[Run]:
     """Wait for many runs with the calls of a session; the other arguments are those of `Arrivals`."""
     judge = succeeded if raise_on_failure else unchanged
     return Arrivals(watcher_of(session, RUNS), session, ids, judge=judge, **wait_options)

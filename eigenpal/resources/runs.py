@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from eigenpal.resources.expected import AsyncExpected
 from eigenpal.resources.feedback import AsyncFeedback
 from eigenpal.resources.operations import CANCEL_RUN, CONNECT_RUN, GET_RUN, GET_RUN_DEFINITION, LIST_RUNS, RERUN
 from eigenpal.resources.run_details import AsyncComparison, AsyncFiles, AsyncTrace
-from eigenpal.resources.running import wait_for_many, wait_in
+from eigenpal.resources.running import RunIds, wait_for_many, wait_in
 from eigenpal.resources.starting import checked_hold
 
 
@@ -352,7 +352,7 @@ class AsyncRuns(Resource):
 
     def wait_many(
         self,
-        ids: Iterable[str | StartedRun | RunListItem] | AsyncIterable[str | StartedRun | RunListItem],
+        ids: RunIds,
         *,
         timeout_seconds: float | None = 300.0,
         poll_interval_seconds: float = 2.0,
@@ -365,9 +365,9 @@ class AsyncRuns(Resource):
         of the loop runs, and the time it takes counts against no deadline.
 
         Args:
-            ids: Run ids, or what `run`, `list` or `iterate` returned. An async iterable is read as runs end, and never
-                interrupted: a run that has ended is held back while the next id is on its way. One that is there twice
-                is returned once.
+            ids: Run ids, or what `run`, `list` or `iterate` returned; read as runs end. An iterable that takes its time
+                is never interrupted: a run that has ended is held back while the next id is on its way. One that is
+                there twice is returned once.
             timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
             poll_interval_seconds: Longest pause between two looks, in seconds.
             raise_on_failure: Raise `EigenpalRunError` at the first run that failed, was cancelled or rejected.

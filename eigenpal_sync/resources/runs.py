@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
 from eigenpal.comparison.result import RunComparison
 from eigenpal.models.run_details import RunConnection
 from eigenpal.models.runs import CancelledRun, Expand, Run, RunDefinition, RunListItem, RunsPage, StartedRun
+from eigenpal.resources.running import RunIds
 from eigenpal.resources.runs import AsyncRuns
 from eigenpal_sync._portal import BlockingIterator, caller_callback
+from eigenpal_sync._portal_inputs import caller_inputs
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.resources.artifacts import Artifacts
 from eigenpal_sync.resources.expected import Expected
@@ -343,7 +345,7 @@ class Runs(Twin[AsyncRuns]):
 
     def wait_many(
         self,
-        ids: Iterable[str | StartedRun | RunListItem] | AsyncIterable[str | StartedRun | RunListItem],
+        ids: RunIds,
         *,
         timeout_seconds: float | None = 300.0,
         poll_interval_seconds: float = 2.0,
@@ -356,9 +358,9 @@ class Runs(Twin[AsyncRuns]):
         of the loop runs, and the time it takes counts against no deadline.
 
         Args:
-            ids: Run ids, or what `run`, `list` or `iterate` returned. A blocking iterable is read as runs end, and never
-                interrupted: a run that has ended is held back while the next id is on its way. One that is there twice
-                is returned once.
+            ids: Run ids, or what `run`, `list` or `iterate` returned; read as runs end. An iterable that takes its time
+                is never interrupted: a run that has ended is held back while the next id is on its way. One that is
+                there twice is returned once.
             timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
             poll_interval_seconds: Longest pause between two looks, in seconds.
             raise_on_failure: Raise `EigenpalRunError` at the first run that failed, was cancelled or rejected.
@@ -376,7 +378,7 @@ class Runs(Twin[AsyncRuns]):
         """
         return self._portal.iterate(
             self._async.wait_many,
-            ids,
+            caller_inputs(ids),
             timeout_seconds=timeout_seconds,
             poll_interval_seconds=poll_interval_seconds,
             raise_on_failure=raise_on_failure,
