@@ -278,9 +278,9 @@ class AsyncEigenpalClient(ServiceClient):
 
         Args:
             target: What to run, as in `run`; None when each input names its own.
-            inputs: Any iterable of inputs, also one that is awaited; or a mapping of keys to them. An input is a mapping of
-                argument names to values, files among them; or a `RunRequest`; or a pair of a key and one of these.
-                Without a key, its index is the key.
+            inputs: Any iterable of inputs, also one that is awaited, or a mapping of keys to them. An input is a
+                mapping of argument names to values, files among them, or a `RunRequest`, or a pair of a key and one of
+                these. Without a key, its index is the key.
             version: Version to run; the latest unless given.
             metadata: Data of yours that is kept with each run.
             concurrency: Runs under way at once.

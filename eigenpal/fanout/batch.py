@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 from anyio import CancelScope, Semaphore
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from eigenpal.errors import EigenpalInputError
 from eigenpal.fanout.bars import make_bar
@@ -29,6 +30,7 @@ from eigenpal.fanout.work import Job
 Reader = Callable[[Any, int], Job | Outcome[Any]]
 """Makes a job of an input and its index; of one that can't be a job, the outcome with its error."""
 
+INPUTS_A_TURN: Final = 50  # before other tasks get their turn: room for thousands must not stop the event loop
 LEAVING_SECONDS: Final = 2.0  # for requests that start something when the batch is left: most take far less
 
 
@@ -132,6 +134,8 @@ class Batch:
                 await self._slots.acquire()
                 if (entry := await self._inputs.take()) is END:
                     return
+                if index % INPUTS_A_TURN == INPUTS_A_TURN - 1:
+                    await checkpoint()
                 prepared = self._prepared(entry, index, ledger)
                 index += 1
                 if isinstance(prepared, Life):
