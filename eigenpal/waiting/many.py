@@ -44,7 +44,7 @@ class Arrivals(Party[T], Generic[T]):
 
     __slots__ = (
         "_asking", "_away", "_deadlines", "_desk", "_errors", "_fault", "_fed", "_hands", "_interval", "_judge",
-        "_left_at", "_ready", "_seen", "_session", "_source", "_timeout", "_waiting", "_watcher",
+        "_left_at", "_pending", "_ready", "_seen", "_session", "_source", "_timeout", "_watcher",
     )  # fmt: skip
 
     def __init__(
@@ -64,11 +64,11 @@ class Arrivals(Party[T], Generic[T]):
         self._session = session
         self._judge = judge
         self._desk: Desk[T] = watcher.desk_apart()
-        self._deadlines: deque[Waiter[T]] = deque()  # in order, since all have the same time
+        self._pending: dict[str, Waiter[T]] = {}
+        self._deadlines: deque[tuple[float, str]] = deque()  # in order, since all have the same time
         self._ready: deque[T] = deque()
         self._errors: dict[str, EigenpalError] = {}
         self._seen: set[str] = set()
-        self._waiting = 0
         self._fed = False
         self._asking = False
         self._fault: Exception | None = None
@@ -99,7 +99,7 @@ class Arrivals(Party[T], Generic[T]):
             if self._fault is not None:
                 fault, self._fault = self._fault, None
                 raise fault
-            if self._fed and not self._waiting:
+            if self._fed and not self._pending:
                 errors, self._errors = self._errors, {}
                 if errors:
                     raise self._failure(errors)
@@ -112,7 +112,7 @@ class Arrivals(Party[T], Generic[T]):
         """Whether there is something to return, or nothing left to wait for."""
         if self._asking:
             return False  # whoever makes the ids is not to be interrupted
-        return bool(self._ready) or self._fault is not None or (self._fed and not self._waiting)
+        return bool(self._ready) or self._fault is not None or (self._fed and not self._pending)
 
     async def take_on(self, look: Look[T]) -> None:
         """Carry a look out beside the others."""
@@ -121,7 +121,7 @@ class Arrivals(Party[T], Generic[T]):
 
     def settle(self, waiter: Waiter[T]) -> None:
         """Take in what is over, or can't be waited for."""
-        self._waiting -= 1
+        del self._pending[waiter.watched.id]
         if waiter.result is not None:
             self._ready.append(waiter.result)
         elif waiter.error is not None:
@@ -172,13 +172,12 @@ class Arrivals(Party[T], Generic[T]):
         if found in self._seen:
             return
         self._seen.add(found)
-        self._waiting += 1
         ends = math.inf if self._timeout is None else self._time() + self._timeout
-        waiter = self._desk.enter(
+        self._pending[found] = self._desk.enter(
             self, found, self._session, poll_interval_seconds=self._interval, at_once=True, ends=ends
         )
         if self._timeout is not None:
-            self._deadlines.append(waiter)
+            self._deadlines.append((ends, found))
 
     async def _keep_deadlines(self, scope: anyio.CancelScope) -> None:
         """Give up each wait whose time is up."""
@@ -186,13 +185,13 @@ class Arrivals(Party[T], Generic[T]):
             return
         with scope:
             while True:
-                while self._deadlines and self._deadlines[0].settled:
+                while self._deadlines and self._deadlines[0][1] not in self._pending:
                     self._deadlines.popleft()
-                left = self._deadlines[0].ends - self._time() if self._deadlines else timeout
+                left = self._deadlines[0][0] - self._time() if self._deadlines else timeout
                 if left > 0:
                     await anyio.sleep(left)
                     continue
-                waiter = self._deadlines.popleft()
+                waiter = self._pending[self._deadlines.popleft()[1]]
                 waiter.error = ran_out(self._watcher.kind, waiter, timeout, cancelled=False)
                 self._desk.end(waiter)
                 self.settle(waiter)

@@ -10,7 +10,6 @@ from eigenpal.errors import EigenpalDecodeError, EigenpalError, EigenpalRunError
 from eigenpal.models.executions import TERMINAL_STATUSES, RunStatus
 from eigenpal.models.runs import Run
 from eigenpal.waiting.kinds import Glance, Row
-from eigenpal.waiting.polling import checked_times as checked_times  # noqa: PLC0414 - who waits for a run finds it here too
 
 KNOWN_STATUSES = frozenset(status.value for status in RunStatus)
 

@@ -93,6 +93,8 @@ class Watcher(Generic[T]):
             desk.leave(alone)
             if desk.idle:
                 self._here = None  # and with it the event loop, which may be over
+        if on_update is not None:
+            _tell(waiter, on_update)  # what another's look showed in the very moment that the time was up
         if waiter.result is not None:
             return waiter.result
         if waiter.error is not None:

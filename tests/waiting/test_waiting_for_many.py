@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -257,6 +258,17 @@ async def test_a_look_that_hangs_holds_up_nobody_who_is_ready(anyio_backend: Any
             assert anyio.current_time() - began < 4 + LAST_LOOKS_SECONDS
     assert came == ["a", "b"]
     assert anyio.current_time() - began < 10
+
+
+async def test_what_was_returned_is_not_kept_while_others_are_waited_for() -> None:
+    platform = Platform(latency=0.0)
+    platform.begin("slow", seconds=0.4)
+    platform.begin(*names(5), seconds=0.05)
+    arrivals = wait_many(platform.watcher(), ["slow", *names(5)], timeout_seconds=60, poll_interval_seconds=0.02)
+    returned = [weakref.ref(await anext(arrivals)) for _ in range(5)]
+    assert (await anext(arrivals)).id == "slow"
+    gc.collect()
+    assert [job() for job in returned] == [None] * 5
 
 
 async def test_cancelling_a_step_ends_it_and_the_next_one_goes_on() -> None:
