@@ -1,32 +1,33 @@
-"""Waiting for sessions and routine runs: what ends a wait, and what it raises. How to look again is up to `waiting`."""
+"""Waiting for sessions and routine runs: what a look at one shows, what ends a wait. How to look is up to `waiting`."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from enum import Enum
-from typing import Final, Generic, Literal, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
 
 import anyio
-import attrs
 
 from eigenpal.archastro.models.routine_runs import AgentRoutineRun, AgentRoutineRunStatus
 from eigenpal.archastro.models.sessions import AgentSession, AgentSessionStatus
 from eigenpal.archastro.operations import CANCEL_SESSION, GET_ROUTINE_RUN, GET_SESSION
+from eigenpal.engine.calls import unchanged
 from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
 from eigenpal.lifecycle import Lifecycle
-from eigenpal.waiting.polling import Poll
-from eigenpal.waiting.runs import checked_times as checked_times  # noqa: PLC0414 - for those who start and then wait
-
-logger: logging.Logger = logging.getLogger("eigenpal")
+from eigenpal.waiting.kinds import Glance, Kind
+from eigenpal.waiting.many import Arrivals
+from eigenpal.waiting.watcher import Watcher, watcher_of
 
 W = TypeVar("W", bound=Lifecycle)
 
 Until = Literal["human", "end"]
 """What ends a wait: that a message is needed too, or only the end of the session."""
 
-CANCEL_PATIENCE_SECONDS: Final = 10.0  # for the cancel request that follows a wait that ran out
+SessionIds = Iterable[str | AgentSession] | AsyncIterable[str | AgentSession]
+RoutineRunIds = Iterable[str | AgentRoutineRun] | AsyncIterable[str | AgentRoutineRun]
+
 # A message may reach the server's workers a moment after it is answered: until then a session that was waiting and has
 # not changed at all is taken to be on its way.
 SETTLING_SECONDS: Final = 5.0
@@ -37,152 +38,118 @@ async def wait_for_session(
     session_id: str,
     *,
     until: Until,
-    just_started: bool,
-    timeout_seconds: float | None,
-    poll_interval_seconds: float,
     raise_on_failure: bool = False,
-    cancel_on_timeout: bool = False,
-    on_update: Callable[[AgentSession], object] | None = None,
     since: AgentSession | None = None,
+    **wait_options: Any,
 ) -> AgentSession:
-    """Wait for a session; arguments as in `agent_sessions.wait`.
+    """Wait for a session with the calls of a client; the other arguments are those of `Watcher.wait`.
 
     `since` is the session as the answer to a message had it: still waiting and the same, it has not begun its turn.
     """
-    began = anyio.current_time()
+    watcher = _watcher(session, _checked(until)) if since is None else _apart(session, _begun(since))
+    found = await watcher.wait(session, session_id, **wait_options)
+    return _succeeded("session", found) if raise_on_failure else found
 
-    def stops(seen: AgentSession) -> bool:
-        if not seen.needs_human or until == "end":
-            return seen.is_terminal
-        return seen != since or anyio.current_time() - began > SETTLING_SECONDS
 
-    if until not in ("human", "end"):  # pyright: ignore[reportUnnecessaryContains] - what a user gave
-        raise EigenpalInputError(f'until must be "human" or "end", not {until!r}')
-    wait = _Wait(
-        noun="session",
-        again="agent_sessions.wait",
-        known=AgentSessionStatus,
-        fetch=lambda: session.call(GET_SESSION, session_id),
-        cancel=(lambda: session.call(CANCEL_SESSION, session_id)) if cancel_on_timeout else None,
-        stops=stops,
-    )
-    return await wait.result(
-        session,
-        session_id,
-        just_started=just_started,
-        timeout_seconds=timeout_seconds,
-        poll_interval_seconds=poll_interval_seconds,
-        raise_on_failure=raise_on_failure,
-        on_update=on_update,
-    )
+def wait_for_sessions(
+    session: Session, ids: SessionIds, *, until: Until, raise_on_failure: bool, **wait_options: Any
+) -> AsyncIterator[AgentSession]:
+    """Wait for many sessions; the other arguments are those of `Arrivals`."""
+    judge: Callable[[AgentSession], AgentSession] = partial(_succeeded, "session") if raise_on_failure else unchanged
+    return Arrivals(_watcher(session, _checked(until)), session, ids, judge=judge, **wait_options)
 
 
 async def wait_for_routine_run(
-    session: Session,
-    run_id: str,
-    *,
-    just_started: bool,
-    timeout_seconds: float | None,
-    poll_interval_seconds: float,
-    raise_on_failure: bool = False,
-    on_update: Callable[[AgentRoutineRun], object] | None = None,
+    session: Session, run_id: str, *, raise_on_failure: bool = False, **wait_options: Any
 ) -> AgentRoutineRun:
-    """Wait for a routine run; arguments as in `agent_routine_runs.wait`."""
-    wait = _Wait(
-        noun="routine run",
-        again="agent_routine_runs.wait",
-        known=AgentRoutineRunStatus,
-        fetch=lambda: session.call(GET_ROUTINE_RUN, run_id),
-        cancel=None,
-        stops=lambda seen: seen.is_terminal,
+    """Wait for a routine run with the calls of a client; the other arguments are those of `Watcher.wait`."""
+    found = await watcher_of(session, ROUTINE_RUNS).wait(session, run_id, **wait_options)
+    return _succeeded("routine run", found) if raise_on_failure else found
+
+
+def wait_for_routine_runs(
+    session: Session, ids: RoutineRunIds, *, raise_on_failure: bool, **wait_options: Any
+) -> AsyncIterator[AgentRoutineRun]:
+    """Wait for many routine runs; the other arguments are those of `Arrivals`."""
+    judge: Callable[[AgentRoutineRun], AgentRoutineRun] = unchanged
+    if raise_on_failure:
+        judge = partial(_succeeded, "routine run")
+    return Arrivals(watcher_of(session, ROUTINE_RUNS), session, ids, judge=judge, **wait_options)
+
+
+def _checked(until: Until) -> Until:
+    if until not in ("human", "end"):  # pyright: ignore[reportUnnecessaryContains] - what a user gave
+        raise EigenpalInputError(f'until must be "human" or "end", not {until!r}')
+    return until
+
+
+def _succeeded(noun: str, found: W) -> W:
+    """Return what ended well, or waits for a message; raise for anything else."""
+    if found.succeeded or not found.is_terminal:
+        return found
+    why = found.error or "the server gave no reason"
+    error = EigenpalRunError(f"{noun} {found.id} ended as {found.status}: {why}")
+    error.run_id, error.run = found.id, found
+    raise error
+
+
+# ------------------------------------------------------------------------------------------------ the kinds
+
+
+def _note(error: EigenpalError, work_id: str, last: object) -> None:
+    if isinstance(error, EigenpalTimeoutError):
+        error.run_id, error.run = work_id, last
+
+
+def _glance(known: type[Enum], stops: Callable[[W], bool], seen: W) -> Glance[W]:
+    return Glance(str(seen.status), stops(seen), lambda: seen, seen.status is None or isinstance(seen.status, known))
+
+
+def _sessions(stops: Callable[[AgentSession], bool]) -> Kind[AgentSession]:
+    """Return what waiting has to know of sessions; the service has no call that looks at several by their ids."""
+    return Kind(
+        noun="session",
+        again="agent_sessions.wait({!r})",
+        fetch=lambda session, session_id: session.call(GET_SESSION, session_id),
+        glance=partial(_glance, AgentSessionStatus, stops),
+        cancel=lambda session, session_id: session.call(CANCEL_SESSION, session_id),
+        note=_note,
     )
-    return await wait.result(
-        session,
-        run_id,
-        just_started=just_started,
-        timeout_seconds=timeout_seconds,
-        poll_interval_seconds=poll_interval_seconds,
-        raise_on_failure=raise_on_failure,
-        on_update=on_update,
-    )
 
 
-@attrs.define(kw_only=True)
-class _Wait(Generic[W]):
-    """One wait for one piece of work.
+ROUTINE_RUNS: Final = Kind[AgentRoutineRun](
+    noun="routine run",
+    again="agent_routine_runs.wait({!r})",
+    fetch=lambda session, run_id: session.call(GET_ROUTINE_RUN, run_id),
+    glance=partial(_glance, AgentRoutineRunStatus, lambda seen: seen.is_terminal),
+    note=_note,
+)
+SESSIONS: Final = {
+    "human": _sessions(lambda seen: seen.is_terminal or seen.needs_human),
+    "end": _sessions(lambda seen: seen.is_terminal),
+}
 
-    Attributes:
-        noun: How messages call it.
-        again: The method to wait with once more.
-        known: The statuses that this version knows.
-        fetch: Looks once.
-        cancel: Asks it to cancel when the time is up; None leaves it alone.
-        stops: Whether what was seen ends the wait.
-    """
 
-    noun: str
-    again: str
-    known: type[Enum]
-    fetch: Callable[[], Awaitable[W]]
-    cancel: Callable[[], Awaitable[object]] | None
-    stops: Callable[[W], bool]
-    _warned: bool = attrs.field(default=False, init=False)
+def _begun(since: AgentSession) -> Kind[AgentSession]:
+    began = anyio.current_time()
 
-    async def result(
-        self,
-        session: Session,
-        work_id: str,
-        *,
-        just_started: bool,
-        timeout_seconds: float | None,
-        poll_interval_seconds: float,
-        raise_on_failure: bool,
-        on_update: Callable[[W], object] | None,
-    ) -> W:
-        timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-        poll = Poll(
-            fetch=self.fetch,
-            is_over=self._ended_by,
-            changed=lambda before, now: before.status != now.status,
-            on_update=on_update,
-            sleep=session.policy.sleep,
-        )
-        seen = await poll.until_over(timeout_seconds=timeout, poll_interval_seconds=interval, at_once=not just_started)
-        if seen is None:
-            raise await self._ran_out(work_id, poll, timeout)
-        if raise_on_failure and seen.is_terminal and not seen.succeeded:
-            error = EigenpalRunError(
-                f"{self.noun} {work_id} ended as {seen.status}: {seen.error or 'the server gave no reason'}"
-            )
-            error.run_id, error.run = work_id, seen
-            raise error
-        return seen
+    def stops(seen: AgentSession) -> bool:
+        settled = seen != since or anyio.current_time() - began > SETTLING_SECONDS
+        return seen.is_terminal or (seen.needs_human and settled)
 
-    def _ended_by(self, seen: W) -> bool:
-        if not self._warned and seen.status is not None and not isinstance(seen.status, self.known):
-            self._warned = True
-            logger.warning(
-                "%s %s has the status %r, unknown to this version; still waiting", self.noun, seen.id, seen.status
-            )
-        return self.stops(seen)
+    return _sessions(stops)
 
-    async def _ran_out(self, work_id: str, poll: Poll[W], timeout: float | None) -> EigenpalTimeoutError:
-        seen = f"it was last seen as {poll.last.status}" if poll.last is not None else "it was never seen"
-        trouble = f" The last look failed: {poll.trouble}" if poll.trouble is not None else ""
-        then = f"It goes on; wait for it again with {self.again}({work_id!r})."
-        if await self._cancelled():
-            then = "It was asked to cancel."
-        error = EigenpalTimeoutError(f"{self.noun} {work_id} took longer than {timeout:g} s: {seen}. {then}{trouble}")
-        error.run_id, error.run = work_id, poll.last
-        return error
 
-    async def _cancelled(self) -> bool:
-        if self.cancel is None:
-            return False
-        with anyio.move_on_after(CANCEL_PATIENCE_SECONDS):
-            try:
-                await self.cancel()
-            except EigenpalError:
-                return False
-            return True
-        return False
+def _watcher(session: Session, until: Until) -> Watcher[AgentSession]:
+    """Return the watcher that a client and its copies share for one way to wait for sessions."""
+    name = f"session until {until}"
+    watcher: Watcher[AgentSession] = session.companions.get(name) or _apart(session, SESSIONS[until])
+    session.companions.setdefault(name, watcher)
+    return watcher
+
+
+def _apart(session: Session, kind: Kind[AgentSession]) -> Watcher[AgentSession]:
+    async def sleep(seconds: float) -> None:
+        await session.policy.sleep(seconds)  # looked up each time, since tests replace it
+
+    return Watcher(kind, sleep)

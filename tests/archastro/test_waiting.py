@@ -21,6 +21,7 @@ from eigenpal.errors import (
     EigenpalRunError,
     EigenpalTimeoutError,
     EigenpalValidationError,
+    EigenpalWaitError,
 )
 from eigenpal.sandbox import Sandbox
 from tests.archastro.scripted import refusal, scripted, session
@@ -115,6 +116,48 @@ async def test_a_run_finds_its_session(client: AsyncArchAstroClient) -> None:
         run = await client.agent_routines.invoke_and_wait("asker", message="count")
         (made,) = await client.agent_sessions.list(routine_run=run.id)
     assert run.result == made.result == {"text": "did count"}
+
+
+async def test_waits_for_one_session_share_their_looks_and_those_until_its_end_go_on() -> None:
+    client, script = scripted(session("running"), session("waiting"), session("waiting"), DONE)
+    found: dict[str, Any] = {}
+
+    async def wait(until: Any, name: str) -> None:
+        found[name] = await client.with_options(max_retries=0).agent_sessions.wait("ase_1", until=until)
+
+    async with anyio.create_task_group() as tasks:
+        for name in ("a", "b", "c"):
+            tasks.start_soon(wait, "human", name)
+    assert {one.status for one in found.values()} == {"waiting"}
+    assert len(script.sent) == 2
+    await wait("end", "d")
+    assert found["d"].succeeded
+
+
+async def test_many_are_waited_for_in_one_loop(client: AsyncArchAstroClient, sandbox: Sandbox) -> None:
+    agents = [sandbox.archastro.agent_id(name) for name in ("quick", "adder", "broken")]
+    async with client:
+        made = [await client.agent_sessions.create(agent=agent, instructions="it") for agent in agents]
+        found = {one.id: one async for one in client.agent_sessions.wait_many(made, poll_interval_seconds=0.05)}
+        assert [str(found[one.id].status) for one in made] == ["completed", "waiting", "failed"]
+        runs = [await client.agent_routines.invoke("sorter", message=message) for message in ("a", "b")]
+        over = [run async for run in client.agent_routine_runs.wait_many(runs, poll_interval_seconds=0.05)]
+        assert {run.payload["message"] for run in over if run.payload} == {"a", "b"}
+        with pytest.raises(EigenpalRunError, match=f"session {made[2].id} ended as failed"):
+            async for _ in client.agent_sessions.wait_many([made[2]], raise_on_failure=True):
+                pass
+        with pytest.raises(EigenpalRunError, match="routine run"):
+            broken = await client.agent_routines.invoke("sorter", message="broken")
+            async for _ in client.agent_routine_runs.wait_many([broken], raise_on_failure=True):
+                pass
+
+
+async def test_what_can_not_be_waited_for_is_told_after_the_others() -> None:
+    client, _ = scripted(refusal(403))
+    with pytest.raises(EigenpalWaitError, match="2 of 2 sessions could not be waited for") as caught:
+        async for _ in client.agent_sessions.wait_many(["ase_1", "ase_2"]):
+            pass
+    assert set(caught.value.errors) == {"ase_1", "ase_2"}
 
 
 # ------------------------------------------------------------------------------------------------ conversations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from eigenpal.archastro.models.routine_runs import AgentRoutineRun
 from eigenpal.archastro.operations import GET_ROUTINE_RUN
-from eigenpal.archastro.waiting import wait_for_routine_run
+from eigenpal.archastro.waiting import RoutineRunIds, wait_for_routine_run, wait_for_routine_runs
 from eigenpal.engine.resource import Resource
 
 
@@ -52,9 +52,39 @@ class AsyncAgentRoutineRuns(Resource):
         return await wait_for_routine_run(
             self._session,
             run,
-            just_started=False,
             timeout_seconds=timeout_seconds,
             poll_interval_seconds=poll_interval_seconds,
             raise_on_failure=raise_on_failure,
             on_update=on_update,
+        )
+
+    def wait_many(
+        self,
+        ids: RoutineRunIds,
+        *,
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> AsyncIterator[AgentRoutineRun]:
+        """Wait for many runs and iterate over them as they end, in whichever order they do.
+
+        A run that can't be waited for does not stop the others: after the last of them the iterator raises, and tells
+        which they were. The loop may be left at any point; the runs themselves go on.
+
+        Args:
+            ids: Ids of runs, or what `invoke` or `runs` returned. One that is there twice is returned once.
+            timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that failed, was skipped or cancelled.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the run as `run`.
+        """
+        return wait_for_routine_runs(
+            self._session,
+            ids,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
         )

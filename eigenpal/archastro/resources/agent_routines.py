@@ -35,11 +35,12 @@ from eigenpal.archastro.operations import (
     PAUSE_ROUTINE,
     UPDATE_ROUTINE,
 )
-from eigenpal.archastro.waiting import checked_times, wait_for_routine_run
+from eigenpal.archastro.waiting import wait_for_routine_run
 from eigenpal.engine.paging import PageIterator, Upward
 from eigenpal.engine.resource import Resource
 from eigenpal.engine.unset import UNSET, Unset
 from eigenpal.errors import EigenpalInputError
+from eigenpal.waiting.polling import checked_times
 
 Presets = list[RoutinePreset]
 """The presets that a routine may use."""

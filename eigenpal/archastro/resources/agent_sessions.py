@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,9 +18,10 @@ from eigenpal.archastro.operations import (
     UPDATE_SESSION,
 )
 from eigenpal.archastro.resources.conversation import AsyncConversation
-from eigenpal.archastro.waiting import Until, checked_times, wait_for_session
+from eigenpal.archastro.waiting import SessionIds, Until, wait_for_session, wait_for_sessions
 from eigenpal.engine.options import checked_timeout
 from eigenpal.engine.resource import Resource
+from eigenpal.waiting.polling import checked_times
 
 
 class AsyncAgentSessions(Resource):
@@ -250,12 +251,45 @@ class AsyncAgentSessions(Resource):
             self._session,
             agent_session,
             until=until,
-            just_started=False,
             timeout_seconds=timeout_seconds,
             poll_interval_seconds=poll_interval_seconds,
             raise_on_failure=raise_on_failure,
             cancel_on_timeout=cancel_on_timeout,
             on_update=on_update,
+        )
+
+    def wait_many(
+        self,
+        ids: SessionIds,
+        *,
+        until: Until = "human",
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> AsyncIterator[AgentSession]:
+        """Wait for many sessions and iterate over them as they end or wait for a message, in whichever order they do.
+
+        A session that can't be waited for does not stop the others: after the last of them the iterator raises, and
+        tells which they were. The loop may be left at any point; the sessions themselves go on.
+
+        Args:
+            ids: Ids of sessions, or what `create` or `list` returned. One that is there twice is returned once.
+            until: `"human"` returns those too that wait for a message; `"end"` only those that are over.
+            timeout_seconds: Bound on the wait for each session in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that failed or was cancelled.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the session as `run`.
+        """
+        return wait_for_sessions(
+            self._session,
+            ids,
+            until=until,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
         )
 
     @asynccontextmanager

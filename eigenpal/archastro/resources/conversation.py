@@ -10,9 +10,11 @@ import attrs
 
 from eigenpal.archastro.models.sessions import AgentSession, AgentSessionInboxMessage
 from eigenpal.archastro.operations import CANCEL_SESSION, SEND_MESSAGE
-from eigenpal.archastro.waiting import CANCEL_PATIENCE_SECONDS, checked_times, wait_for_session
+from eigenpal.archastro.waiting import wait_for_session
 from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalError
+from eigenpal.waiting.polling import checked_times
+from eigenpal.waiting.watcher import CANCEL_PATIENCE_SECONDS
 
 FROM_US: Final = frozenset({"user", "tool"})  # the roles of messages that callers send
 

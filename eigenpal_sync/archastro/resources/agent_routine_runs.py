@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from eigenpal.archastro.models.routine_runs import AgentRoutineRun
 from eigenpal.archastro.resources.agent_routine_runs import AsyncAgentRoutineRuns
-from eigenpal_sync._portal import caller_callback
+from eigenpal.archastro.waiting import RoutineRunIds
+from eigenpal_sync._portal import BlockingIterator, caller_callback
 from eigenpal_sync._twin import Twin
 
 
@@ -58,3 +59,34 @@ class AgentRoutineRuns(Twin[AsyncAgentRoutineRuns]):
             raise_on_failure=raise_on_failure,
             on_update=caller_callback(on_update),
         ).result()
+
+    def wait_many(
+        self,
+        ids: RoutineRunIds,
+        *,
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> BlockingIterator[AgentRoutineRun]:
+        """Wait for many runs and iterate over them as they end, in whichever order they do.
+
+        A run that can't be waited for does not stop the others: after the last of them the iterator raises, and tells
+        which they were. The loop may be left at any point; the runs themselves go on.
+
+        Args:
+            ids: Ids of runs, or what `invoke` or `runs` returned. One that is there twice is returned once.
+            timeout_seconds: Bound on the wait for each run in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that failed, was skipped or cancelled.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the run as `run`.
+        """
+        return self._portal.iterate(
+            self._async.wait_many,
+            ids,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+        )

@@ -10,7 +10,7 @@ from typing import Any
 from eigenpal.archastro.events import SessionEvent
 from eigenpal.archastro.models.sessions import AgentSession, AgentSessionsPage, AgentSessionStatus
 from eigenpal.archastro.resources.agent_sessions import AsyncAgentSessions
-from eigenpal.archastro.waiting import Until
+from eigenpal.archastro.waiting import SessionIds, Until
 from eigenpal_sync._portal import BlockingIterator, caller_callback
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.archastro.resources.conversation import Conversation
@@ -240,6 +240,40 @@ class AgentSessions(Twin[AsyncAgentSessions]):
             cancel_on_timeout=cancel_on_timeout,
             on_update=caller_callback(on_update),
         ).result()
+
+    def wait_many(
+        self,
+        ids: SessionIds,
+        *,
+        until: Until = "human",
+        timeout_seconds: float | None = 300.0,
+        poll_interval_seconds: float = 2.0,
+        raise_on_failure: bool = False,
+    ) -> BlockingIterator[AgentSession]:
+        """Wait for many sessions and iterate over them as they end or wait for a message, in whichever order they do.
+
+        A session that can't be waited for does not stop the others: after the last of them the iterator raises, and
+        tells which they were. The loop may be left at any point; the sessions themselves go on.
+
+        Args:
+            ids: Ids of sessions, or what `create` or `list` returned. One that is there twice is returned once.
+            until: `"human"` returns those too that wait for a message; `"end"` only those that are over.
+            timeout_seconds: Bound on the wait for each session in seconds; None waits without one.
+            poll_interval_seconds: Longest pause between two looks, in seconds.
+            raise_on_failure: Raise `EigenpalRunError` at the first that failed or was cancelled.
+
+        Raises:
+            EigenpalWaitError: After all others: some are unknown, or their time is up; `errors` has why, by id.
+            EigenpalRunError: With `raise_on_failure`; carries the session as `run`.
+        """
+        return self._portal.iterate(
+            self._async.wait_many,
+            ids,
+            until=until,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            raise_on_failure=raise_on_failure,
+        )
 
     def converse(
         self,
