@@ -139,9 +139,11 @@ def test_the_next_event_loop_begins_anew_even_after_one_that_was_cut_off(backend
 
     async def whole() -> str:
         platform.begin("a", "b", seconds=0.05)
+        ends: list[str] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait, watcher, "a")
-            return (await wait(watcher, "b")).status
+            ends.append((await wait(watcher, "b")).status)
+        return ends[0]
 
     anyio.run(cut_off, backend=backend)
     assert anyio.run(whole, backend=backend) == "done"
