@@ -19,7 +19,8 @@ ITERATORS = {"AsyncIterator", "AsyncIterable", "AsyncGenerator", "Outcomes"}
 CONTEXTS = {"AbstractAsyncContextManager"}
 AWAITABLES = {"Awaitable", "Coroutine"}
 CHOICES = {"OnUnknown"}  # words that say what to do: no callbacks, although the names of their parameters begin alike
-INPUTS = {"RunIds", "RunInputs"}  # what blocking code iterates over itself: read on its thread, as callbacks are
+# What blocking code iterates over itself: read on its thread, as callbacks are.
+INPUTS = {"ExecutionIds", "ExecutionInputs", "RunIds", "RunInputs"}
 PROPERTIES = {"property", "cached_property"}
 REPORTS_ONLY = {"None", "object"}  # what a callback may return that is not awaited: nothing that anyone looks at
 VIEWS = {"RawResponses"}  # classes that show any object, async or blocking, in another way: the twin shows itself

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any
 
 from eigenpal.engine.calls import unchanged
 from eigenpal.engine.session import Session
@@ -14,6 +13,9 @@ from eigenpal.errors import EigenpalError, EigenpalTimeoutError
 from eigenpal.waiting.kinds import Glance, Kind
 from eigenpal.waiting.many import Arrivals
 from eigenpal.waiting.watcher import Watcher
+
+ExecutionIds = Iterable[str | Execution] | AsyncIterable[str | Execution]
+"""Executions to wait for: their ids, or what starting or listing them returned."""
 
 
 def _note(error: EigenpalError, execution_id: str, last: Execution | None) -> None:
@@ -41,7 +43,7 @@ def _kind(until: Until) -> Kind[Execution]:
 
 def wait_for_many(
     session: Session,
-    ids: Iterable[Any] | AsyncIterable[Any],
+    ids: ExecutionIds,
     *,
     until: Until,
     raise_on_failure: bool,

@@ -51,18 +51,22 @@ class ExecutionWait:
         checked_times(self.timeout_seconds, self.poll_interval_seconds)
         checked_until(self.until)
 
-    async def result(self, execution_id: str, *, started: Execution | None = None) -> Execution:
+    async def result(
+        self, execution_id: str, *, started: Execution | None = None, just_started: bool = False
+    ) -> Execution:
         """Wait, and return the execution as it is then.
 
         Args:
             execution_id: What to wait for.
             started: The answer to its start, if it was started a moment ago: it may be over already.
+            just_started: Whether it was, where that answer is not at hand: a first look at once would be wasted.
         """
         left, seen = self.timeout_seconds, started
         while True:
             if seen is None or not self._noted(seen):
                 began = anyio.current_time()
-                seen = await self._next_stop(execution_id, left, at_once=seen is None)
+                seen = await self._next_stop(execution_id, left, at_once=seen is None and not just_started)
+                just_started = False
                 left = None if left is None else max(0.0, left - (anyio.current_time() - began))
             if seen.is_terminal or self.on_approval is None:
                 return self._judged(seen)

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 import attrs
 
 from eigenpal.errors import EigenpalInputError
+from eigenpal.fanout.keys import checked_key, split_key
 from eigenpal.fanout.outcome import Outcome
 from eigenpal.fanout.work import Job, Work
 from eigenpal.models.runs import Run
@@ -17,8 +18,6 @@ from eigenpal.waiting.runs import succeeded
 
 MARK: Final = "eigenpal_start"
 """Name in the metadata of a run under which `run_many` finds again what it started."""
-
-LONGEST_KEY_CHARACTERS: Final = 1000  # far above any id or path, far below what belongs into an input
 
 
 @attrs.frozen
@@ -118,11 +117,11 @@ class RunReader:
 
     def __call__(self, entry: Any, index: int) -> Job | RunOutcome:
         """Return the job for an input, or the outcome of one that can't be started."""
-        key, entry = cast("tuple[Any, Any]", entry) if _is_pair(entry) else (None, entry)
+        key, entry = split_key(entry)
         named = str(index)
         try:
             request = entry if isinstance(entry, RunRequest) else RunRequest(_checked_input(entry))
-            named = _checked_key(key if key is not None else request.key, named)
+            named = checked_key(key if key is not None else request.key, named)
             return Job(named, index, self.work, self._start(request))
         except EigenpalInputError as refused:
             return RunOutcome(key=named, index=index, error=refused)
@@ -144,10 +143,6 @@ class RunReader:
         )
 
 
-def _is_pair(entry: object) -> bool:
-    return isinstance(entry, tuple) and len(entry) == 2  # pyright: ignore[reportUnknownArgumentType] - of anything
-
-
 def _checked_input(entry: object) -> Mapping[str, Any]:
     if isinstance(entry, Mapping):
         return cast("Mapping[str, Any]", entry)
@@ -155,20 +150,6 @@ def _checked_input(entry: object) -> Mapping[str, Any]:
         f"an input must be a mapping of argument names to values, a RunRequest, or a pair of a key and one of them, "
         f"not {type(entry).__name__}"
     )
-
-
-def _checked_key(key: object, default: str) -> str:
-    if key is None:
-        return default
-    if type(key) is int:
-        return str(key)
-    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY_CHARACTERS:
-        raise EigenpalInputError(
-            f"a key must be a text of 1 to {LONGEST_KEY_CHARACTERS} characters, or a whole number, not {key!r:.100}"
-        )
-    if any("\ud800" <= character <= "\udfff" or character == "\0" for character in key):
-        raise EigenpalInputError(f"the key {key!r:.100} has characters that can't be stored")
-    return key
 
 
 def _checked_metadata(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eigenpal.engine.credentials import TokenProvider
     from eigenpal.epilot.approvals import ApprovalRequest, Approve, Decision, Reject
+    from eigenpal.epilot.batch_inputs import ExecutionOutcome, ExecutionRequest
     from eigenpal.epilot.models.agents import (
         Agent,
         AgentSource,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "eigenpal.engine.credentials": "TokenProvider",
     "eigenpal.epilot.approvals": "ApprovalRequest Approve Decision Reject",
+    "eigenpal.epilot.batch_inputs": "ExecutionOutcome ExecutionRequest",
     "eigenpal.epilot.models.agents": """
         Agent AgentSource AgentsPage ExecutionMode ExecutionPattern ModelConfig SkillAvailability SkillCategory
         ToolCategory ToolDefinition""",
@@ -112,7 +114,9 @@ __all__ = [
     "ExecutionInput",
     "ExecutionMetrics",
     "ExecutionMode",
+    "ExecutionOutcome",
     "ExecutionPattern",
+    "ExecutionRequest",
     "ExecutionResult",
     "ExecutionStatus",
     "ExecutionStep",

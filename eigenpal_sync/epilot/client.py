@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -12,8 +13,13 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from eigenpal.engine.credentials import Token
 from eigenpal.engine.raw import RawResponses
 from eigenpal.engine.unset import UNSET, Unset
+from eigenpal.epilot.approvals import ApprovalRequest, Decision
+from eigenpal.epilot.batch_inputs import ExecutionInputs, ExecutionOutcome
 from eigenpal.epilot.client import AsyncEpilotClient, T
-from eigenpal_sync._portal import Portal
+from eigenpal.fanout.options import OnUnknown
+from eigenpal.fanout.progress import Progress
+from eigenpal_sync._portal import BlockingIterator, Portal, caller_callback
+from eigenpal_sync._portal_inputs import caller_inputs
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.epilot.resources.agents import Agents
 from eigenpal_sync.epilot.resources.executions import Executions
@@ -102,6 +108,67 @@ class EpilotClient(Twin[AsyncEpilotClient]):
     def executions(self) -> Executions:
         """Executions of agents, and the actions in them that wait for a human."""
         return twin_of(Executions, self._async.executions, self._portal)
+
+    def run_many(
+        self,
+        agent_id: str | None,
+        inputs: ExecutionInputs,
+        *,
+        concurrency: int = 100,
+        timeout_seconds: float | None = 3600.0,
+        poll_interval_seconds: float = 2.0,
+        ordered: bool = False,
+        stop_on_failure: bool = False,
+        cancel_running: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        on_unknown: OnUnknown = "raise",
+        on_approval: Callable[[ApprovalRequest], Decision | Awaitable[Decision | None] | None] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+    ) -> BlockingIterator[ExecutionOutcome]:
+        """Execute an agent for each of many inputs, wait for all, and iterate over what became of each.
+
+        It is `run_many` of the EigenPal client for agents of epilot: inputs are taken one by one, each that is taken
+        has exactly one outcome, and with a journal the batch outlives its process. A start whose answer was lost is
+        looked for by a mark in the `custom_data` of the input (`eigenpal_start`), never repeated blindly.
+
+        Args:
+            agent_id: Which agent or skill to execute; None when each input names its own.
+            inputs: Any iterable of inputs, also one that is awaited, or a mapping of keys to them. An input is an
+                `ExecutionInput` or its mapping, an `ExecutionRequest`, or a pair of a key and one of these.
+            concurrency: Executions under way at once.
+            timeout_seconds: Bound on each input in seconds, from the first try to start it; None for none.
+            poll_interval_seconds: Longest pause between two looks at an execution, in seconds.
+            ordered: Give outcomes in the order of the inputs instead of as they come.
+            stop_on_failure: After the first outcome that is not ok, take no more inputs. What is under way still ends.
+            cancel_running: Cancel executions under way when the batch is left early.
+            journal: Path of a file (SQLite) that remembers the batch; made if need be, for one process at a time.
+            on_unknown: What to do when it can't be told whether an execution was started: `"raise"` ends the batch with
+                an error, `"skip"` makes it the error of that input, `"rerun"` starts it, maybe a second time.
+            on_approval: Decides on each action that an execution wants to take, as in `executions.wait`. Without it,
+                the batch waits until somebody else has decided.
+            on_progress: Called with a `Progress` on changes, at most ten times a second, and at the end.
+            progress: Show a bar, with rich (extra `cli`) in a terminal, with tqdm (extra `notebook`) in a notebook.
+
+        Raises:
+            EigenpalInputError: An argument that can't work, or a journal that is in use or of another batch.
+        """
+        return self._portal.iterate(
+            self._async.run_many,
+            agent_id,
+            caller_inputs(inputs),
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            ordered=ordered,
+            stop_on_failure=stop_on_failure,
+            cancel_running=cancel_running,
+            journal=journal,
+            on_unknown=on_unknown,
+            on_approval=caller_callback(on_approval),
+            on_progress=caller_callback(on_progress),
+            progress=progress,
+        )
 
     @property
     def with_raw_response(self) -> RawResponses:

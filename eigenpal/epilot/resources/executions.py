@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from eigenpal.engine.options import checked_timeout
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.resource import Resource
 from eigenpal.epilot.approvals import ApprovalRequest, Approve, Decision, Reject, send_decision
-from eigenpal.epilot.arrivals import wait_for_many
+from eigenpal.epilot.arrivals import ExecutionIds, wait_for_many
 from eigenpal.epilot.inbox import AsyncPendingApproval, Inbox
 from eigenpal.epilot.listing import NewPages
 from eigenpal.epilot.models.executions import Execution, ExecutionsPage, ExecutionStatus, ExecutionTrace
@@ -196,7 +196,7 @@ class AsyncExecutions(Resource):
 
     def wait_many(
         self,
-        ids: Iterable[str | Execution] | AsyncIterable[str | Execution],
+        ids: ExecutionIds,
         *,
         until: Until = "human",
         timeout_seconds: float | None = 300.0,

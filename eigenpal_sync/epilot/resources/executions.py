@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from eigenpal.epilot.approvals import ApprovalRequest, Decision
+from eigenpal.epilot.arrivals import ExecutionIds
 from eigenpal.epilot.models.executions import Execution, ExecutionsPage, ExecutionStatus, ExecutionTrace
 from eigenpal.epilot.resources.executions import AsyncExecutions
 from eigenpal.epilot.waiting import Until
 from eigenpal_sync._portal import BlockingIterator, caller_callback
+from eigenpal_sync._portal_inputs import caller_inputs
 from eigenpal_sync._twin import Twin, twin_of
 from eigenpal_sync.epilot.inbox import PendingApproval
 
@@ -194,7 +196,7 @@ class Executions(Twin[AsyncExecutions]):
 
     def wait_many(
         self,
-        ids: Iterable[str | Execution] | AsyncIterable[str | Execution],
+        ids: ExecutionIds,
         *,
         until: Until = "human",
         timeout_seconds: float | None = 300.0,
@@ -222,7 +224,7 @@ class Executions(Twin[AsyncExecutions]):
         """
         return self._portal.iterate(
             self._async.wait_many,
-            ids,
+            caller_inputs(ids),
             until=until,
             timeout_seconds=timeout_seconds,
             poll_interval_seconds=poll_interval_seconds,
