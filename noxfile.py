@@ -66,6 +66,14 @@ def floors(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto", *folders]))
 
 
+@nox.session(python=SUPPORTED[0])
+def sandbox(session: nox.Session) -> None:
+    """Hold the sandbox against the API descriptions, and look at its page in a browser; arguments go to pytest."""
+    session.install("-e", ".[test,contract,browser]")
+    folders = ["tests/contract", "tests/sandbox/page"]
+    session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto", *folders]))
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Process a document on a local sandbox and show the result; give the path of a PDF to use your own."""
