@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, timedelta, timezone
 from functools import cache
@@ -33,8 +34,11 @@ _NAMES = st.text(st.characters(exclude_characters=".[]", codec="utf-8"), min_siz
 any_json: Strategy = st.recursive(
     st.one_of(*_TYPES.values()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=5,
 )
+
+# One at a time, for every object inside of others draws it.
+_UNKNOWN = st.dictionaries(st.sampled_from(UNKNOWN_MEMBERS), any_json, max_size=1)
 
 # As observed: UTC with milliseconds and Z. And what else ISO-8601 allows, since no format is declared.
 timestamps: Strategy = st.datetimes().map(
@@ -129,8 +133,8 @@ class Instances:
         optional = {name: member for name, member in members.items() if name not in required}
         if isinstance(more := schema.get("additionalProperties"), dict):
             return st.dictionaries(_NAMES, self.of(more), max_size=3)
-        unknown = dict.fromkeys(UNKNOWN_MEMBERS, any_json)
-        return st.fixed_dictionaries(required, optional=optional | unknown)
+        known = st.fixed_dictionaries(required, optional=optional)
+        return st.builds(operator.or_, known, _UNKNOWN)
 
 
 _instances = Instances(schemas)
