@@ -12,9 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eigenpal_sync.archastro.client import ArchAstroClient
-    from eigenpal_sync.archastro.resources.conversation import Conversation
-
+    from eigenpal.archastro.batch_inputs import RoutineRequest, RoutineRunOutcome, SessionOutcome, SessionRequest
     from eigenpal.archastro.client import AsyncArchAstroClient
     from eigenpal.archastro.events import OtherEvent, SessionEvent, SessionProgress, SessionUpdate
     from eigenpal.archastro.models.access import Acl, AclGrant, AclPrincipalType, AclRemoveTarget
@@ -57,8 +55,11 @@ if TYPE_CHECKING:
     from eigenpal.archastro.resources.conversation import AsyncConversation, Reply
     from eigenpal.archastro.tokens import RefreshingToken
     from eigenpal.engine.credentials import TokenProvider
+    from eigenpal_sync.archastro.client import ArchAstroClient
+    from eigenpal_sync.archastro.resources.conversation import Conversation
 
 _MODULES = {
+    "eigenpal.archastro.batch_inputs": "RoutineRequest RoutineRunOutcome SessionOutcome SessionRequest",
     "eigenpal.archastro.client": "AsyncArchAstroClient",
     "eigenpal.archastro.events": "OtherEvent SessionEvent SessionProgress SessionUpdate",
     "eigenpal.archastro.models.access": "Acl AclGrant AclPrincipalType AclRemoveTarget",
@@ -114,10 +115,14 @@ __all__ = [
     "RefreshingToken",
     "Reply",
     "RoutinePreset",
+    "RoutineRequest",
+    "RoutineRunOutcome",
     "RoutineStep",
     "SessionEvent",
     "SessionMode",
+    "SessionOutcome",
     "SessionProgress",
+    "SessionRequest",
     "SessionScope",
     "SessionUpdate",
     "StepHandlerType",

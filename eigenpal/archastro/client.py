@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
+from eigenpal.archastro.batch_inputs import SessionInputs, SessionOutcome
 from eigenpal.archastro.resources.agent_routine_runs import AsyncAgentRoutineRuns
 from eigenpal.archastro.resources.agent_routines import AsyncAgentRoutines
 from eigenpal.archastro.resources.agent_sessions import AsyncAgentSessions
 from eigenpal.archastro.service import ARCHASTRO, credentials
 from eigenpal.archastro.tokens import RefreshingToken
+from eigenpal.archastro.waiting import Until
 from eigenpal.engine.credentials import Token
 from eigenpal.engine.raw import RawResponses
 from eigenpal.engine.service_client import ServiceClient
 from eigenpal.engine.unset import UNSET, Unset
+from eigenpal.fanout.options import OnUnknown
+from eigenpal.fanout.outcomes import Outcomes
+from eigenpal.fanout.progress import Progress
 
 if TYPE_CHECKING:
     import httpx
@@ -120,6 +126,68 @@ class AsyncArchAstroClient(ServiceClient):
     def with_raw_response(self) -> RawResponses:
         """This client with methods that return the HTTP answer too: status, headers, retries, elapsed, `parse()`."""
         return RawResponses(self)
+
+    def run_many(
+        self,
+        agent: str | None,
+        inputs: SessionInputs,
+        *,
+        until: Until = "human",
+        concurrency: int = 100,
+        timeout_seconds: float | None = 3600.0,
+        poll_interval_seconds: float = 2.0,
+        ordered: bool = False,
+        stop_on_failure: bool = False,
+        cancel_running: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        on_unknown: OnUnknown = "raise",
+        on_progress: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+    ) -> Outcomes[SessionOutcome]:
+        """Give an agent many tasks, each a session of its own, wait for all, and iterate over what became of each.
+
+        Inputs are taken one by one, as sessions end: there may be millions. Each that is taken has exactly one outcome,
+        and with a journal the batch outlives its process. A start whose answer was lost is looked for by a mark in the
+        metadata (`eigenpal_start`), never repeated blindly.
+
+        Args:
+            agent: Id of the agent; None when each input names its own.
+            inputs: Any iterable of inputs, also one that is awaited, or a mapping of keys to them. An input is
+                the instructions, or a `SessionRequest`, or a pair of a key and one of these.
+            until: `"human"` takes a session that waits for a message as not ok; `"end"` waits on for it.
+            concurrency: Sessions under way at once.
+            timeout_seconds: Bound on each input in seconds, from the first try to start it; None for none.
+            poll_interval_seconds: Longest pause between two looks at a session, in seconds.
+            ordered: Give outcomes in the order of the inputs instead of as they come.
+            stop_on_failure: After the first outcome that is not ok, take no more inputs. What is under way still ends.
+            cancel_running: Cancel sessions under way when the batch is left early.
+            journal: Path of a file (SQLite) that remembers the batch; made if need be, for one process at a time.
+            on_unknown: What to do when it can't be told whether a session was started: `"raise"` ends the batch with an
+                error, `"skip"` makes it the error of that input, `"rerun"` starts it, maybe a second time.
+            on_progress: Called with a `Progress` on changes, at most ten times a second, and at the end.
+            progress: Show a bar, with rich (extra `cli`) in a terminal, with tqdm (extra `notebook`) in a notebook.
+
+        Raises:
+            EigenpalInputError: An argument that can't work, or a journal that is in use or of another batch.
+        """
+        from eigenpal.archastro.batches import run_sessions
+
+        return run_sessions(
+            self._session,
+            agent,
+            inputs,
+            until=until,
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            ordered=ordered,
+            stop_on_failure=stop_on_failure,
+            cancel_running=cancel_running,
+            journal=journal,
+            on_unknown=on_unknown,
+            on_progress=on_progress,
+            progress=progress,
+        )
 
     @overload
     async def request(

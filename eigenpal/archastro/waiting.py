@@ -46,17 +46,17 @@ async def wait_for_session(
 
     `since` is the session as the answer to a message had it: still waiting and the same, it has not begun its turn.
     """
-    watcher = _watcher(session, _checked(until)) if since is None else _apart(session, _begun(since))
+    watcher = _watcher(session, checked_until(until)) if since is None else _apart(session, _begun(since))
     found = await watcher.wait(session, session_id, **wait_options)
-    return _succeeded("session", found) if raise_on_failure else found
+    return succeeded("session", found) if raise_on_failure else found
 
 
 def wait_for_sessions(
     session: Session, ids: SessionIds, *, until: Until, raise_on_failure: bool, **wait_options: Any
 ) -> AsyncIterator[AgentSession]:
     """Wait for many sessions; the other arguments are those of `Arrivals`."""
-    judge: Callable[[AgentSession], AgentSession] = partial(_succeeded, "session") if raise_on_failure else unchanged
-    return Arrivals(_watcher(session, _checked(until)), session, ids, judge=judge, **wait_options)
+    judge: Callable[[AgentSession], AgentSession] = partial(succeeded, "session") if raise_on_failure else unchanged
+    return Arrivals(_watcher(session, checked_until(until)), session, ids, judge=judge, **wait_options)
 
 
 async def wait_for_routine_run(
@@ -64,7 +64,7 @@ async def wait_for_routine_run(
 ) -> AgentRoutineRun:
     """Wait for a routine run with the calls of a client; the other arguments are those of `Watcher.wait`."""
     found = await watcher_of(session, ROUTINE_RUNS).wait(session, run_id, **wait_options)
-    return _succeeded("routine run", found) if raise_on_failure else found
+    return succeeded("routine run", found) if raise_on_failure else found
 
 
 def wait_for_routine_runs(
@@ -73,17 +73,18 @@ def wait_for_routine_runs(
     """Wait for many routine runs; the other arguments are those of `Arrivals`."""
     judge: Callable[[AgentRoutineRun], AgentRoutineRun] = unchanged
     if raise_on_failure:
-        judge = partial(_succeeded, "routine run")
+        judge = partial(succeeded, "routine run")
     return Arrivals(watcher_of(session, ROUTINE_RUNS), session, ids, judge=judge, **wait_options)
 
 
-def _checked(until: Until) -> Until:
+def checked_until(until: Until) -> Until:
+    """Return what ends a wait, if it is something that does."""
     if until not in ("human", "end"):  # pyright: ignore[reportUnnecessaryContains] - what a user gave
         raise EigenpalInputError(f'until must be "human" or "end", not {until!r}')
     return until
 
 
-def _succeeded(noun: str, found: W) -> W:
+def succeeded(noun: str, found: W) -> W:
     """Return what ended well, or waits for a message; raise for anything else."""
     if found.succeeded or not found.is_terminal:
         return found

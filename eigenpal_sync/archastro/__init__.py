@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eigenpal.archastro.batch_inputs import RoutineRequest, RoutineRunOutcome, SessionOutcome, SessionRequest
     from eigenpal.archastro.events import OtherEvent, SessionEvent, SessionProgress, SessionUpdate
     from eigenpal.archastro.models.access import Acl, AclGrant, AclPrincipalType, AclRemoveTarget
     from eigenpal.archastro.models.routine_runs import (
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from eigenpal_sync.archastro.resources.conversation import Conversation
 
 _MODULES = {
+    "eigenpal.archastro.batch_inputs": """
+        RoutineRequest RoutineRunOutcome SessionOutcome SessionRequest""",
     "eigenpal.archastro.events": "OtherEvent SessionEvent SessionProgress SessionUpdate",
     "eigenpal.archastro.models.access": "Acl AclGrant AclPrincipalType AclRemoveTarget",
     "eigenpal.archastro.models.routine_runs": """
@@ -107,10 +110,14 @@ __all__ = [
     "RefreshingToken",
     "Reply",
     "RoutinePreset",
+    "RoutineRequest",
+    "RoutineRunOutcome",
     "RoutineStep",
     "SessionEvent",
     "SessionMode",
+    "SessionOutcome",
     "SessionProgress",
+    "SessionRequest",
     "SessionScope",
     "SessionUpdate",
     "StepHandlerType",

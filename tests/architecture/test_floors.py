@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "waiting": {"models", "engine", "errors", "anyjson"},  # gets the calls it makes handed in, so that it knows no resource
     "fanout": {"lifecycle", "engine", "errors", "anyjson"},  # beside waiting: gets the calls it makes handed in, too
     "resources": {"fanout", "waiting", "comparison", "models", "engine", "errors", "anyjson"},
-    "archastro": {"waiting", "lifecycle", "engine", "errors", "anyjson"},
+    "archastro": {"fanout", "waiting", "lifecycle", "engine", "errors", "anyjson"},
     "epilot": {"fanout", "waiting", "engine", "errors", "anyjson"},
     "client": {"service", "resources", "fanout", "waiting", "models", "engine", "errors", "_version"},
 }

@@ -1,13 +1,18 @@
-"""The `agent_routine_runs` namespace: read one run of a routine, and wait for it."""
+"""The `agent_routine_runs` namespace: read runs of routines, wait for them, start many."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 
+from eigenpal.archastro.batch_inputs import RoutineInputs, RoutineRunOutcome
 from eigenpal.archastro.models.routine_runs import AgentRoutineRun
 from eigenpal.archastro.operations import GET_ROUTINE_RUN
 from eigenpal.archastro.waiting import RoutineRunIds, wait_for_routine_run, wait_for_routine_runs
 from eigenpal.engine.resource import Resource
+from eigenpal.fanout.options import OnUnknown
+from eigenpal.fanout.outcomes import Outcomes
+from eigenpal.fanout.progress import Progress
 
 
 class AsyncAgentRoutineRuns(Resource):
@@ -87,4 +92,60 @@ class AsyncAgentRoutineRuns(Resource):
             timeout_seconds=timeout_seconds,
             poll_interval_seconds=poll_interval_seconds,
             raise_on_failure=raise_on_failure,
+        )
+
+    def run_many(
+        self,
+        routine: str | None,
+        inputs: RoutineInputs,
+        *,
+        concurrency: int = 100,
+        timeout_seconds: float | None = 3600.0,
+        poll_interval_seconds: float = 2.0,
+        ordered: bool = False,
+        stop_on_failure: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        on_unknown: OnUnknown = "raise",
+        on_progress: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+    ) -> Outcomes[RoutineRunOutcome]:
+        """Start a run of a routine for each of many inputs, wait for all, and iterate over what became of each.
+
+        Inputs are taken one by one, as runs end: there may be millions. Each that is taken has exactly one outcome, and
+        with a journal the batch outlives its process. A start whose answer was lost is looked for by a mark in the
+        metadata (`eigenpal_start`), never repeated blindly.
+
+        Args:
+            routine: Id or lookup key of the routine; None when each input names its own.
+            inputs: Any iterable of inputs, also one that is awaited, or a mapping of keys to them. An input is
+                the message, or a `RoutineRequest`, or a pair of a key and one of these.
+            concurrency: Runs under way at once.
+            timeout_seconds: Bound on each input in seconds, from the first try to start it; None for none.
+            poll_interval_seconds: Longest pause between two looks at a run, in seconds.
+            ordered: Give outcomes in the order of the inputs instead of as they come.
+            stop_on_failure: After the first outcome that is not ok, take no more inputs. What is under way still ends.
+            journal: Path of a file (SQLite) that remembers the batch; made if need be, for one process at a time.
+            on_unknown: What to do when it can't be told whether a run was started: `"raise"` ends the batch with an
+                error, `"skip"` makes it the error of that input, `"rerun"` starts it, maybe a second time.
+            on_progress: Called with a `Progress` on changes, at most ten times a second, and at the end.
+            progress: Show a bar, with rich (extra `cli`) in a terminal, with tqdm (extra `notebook`) in a notebook.
+
+        Raises:
+            EigenpalInputError: An argument that can't work, or a journal that is in use or of another batch.
+        """
+        from eigenpal.archastro.batches import run_routine
+
+        return run_routine(
+            self._session,
+            routine,
+            inputs,
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            poll_interval_seconds=poll_interval_seconds,
+            ordered=ordered,
+            stop_on_failure=stop_on_failure,
+            journal=journal,
+            on_unknown=on_unknown,
+            on_progress=on_progress,
+            progress=progress,
         )
