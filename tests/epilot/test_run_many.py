@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,8 +115,6 @@ async def test_a_callback_decides_for_the_whole_batch(sandbox: Sandbox, client: 
 
 
 def test_a_blocking_batch_reads_its_inputs_where_they_are_made(sandbox: Sandbox, blocking_client: EpilotClient) -> None:
-    import threading
-
     threads: set[int] = set()
 
     def inputs() -> Iterator[dict[str, Any]]:
@@ -124,6 +123,22 @@ def test_a_blocking_batch_reads_its_inputs_where_they_are_made(sandbox: Sandbox,
             yield {"entity_id": str(number)}
 
     outcomes = list(blocking_client.run_many(sandbox.epilot.id_of("Quick"), inputs()))
+    assert [outcome.ok for outcome in outcomes] == [True] * 3
+    assert threads == {threading.get_ident()}
+
+
+def test_in_a_blocking_batch_the_callback_decides_on_the_callers_thread(
+    sandbox: Sandbox, blocking_client: EpilotClient
+) -> None:
+    threads: set[int] = set()
+
+    def decide(_: ApprovalRequest) -> Decision:
+        threads.add(threading.get_ident())
+        return Approve()
+
+    inputs = [{"entity_id": str(number)} for number in range(3)]
+    agent = sandbox.epilot.id_of("Sorter")
+    outcomes = list(blocking_client.run_many(agent, inputs, on_approval=decide, poll_interval_seconds=0.05))
     assert [outcome.ok for outcome in outcomes] == [True] * 3
     assert threads == {threading.get_ident()}
 
