@@ -17,6 +17,7 @@ from benchmarks.at_once import lanes, typed_get
 from benchmarks.blocking import blocking, hop
 from benchmarks.decoding import decoding
 from benchmarks.environments import CURRENT, SAME_GENERATION, shortcomings
+from benchmarks.fanout import fanout
 from benchmarks.files import files
 from benchmarks.importing import importing
 from benchmarks.sandbox import sandbox
@@ -30,6 +31,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row]]] = {
     "decode": decoding,
     "import": importing,
     "files": files,
+    "fanout": fanout,
     "sandbox": sandbox,
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -9,10 +9,13 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from rounds import answer, moved, one_by_one, rate
+from rounds import Figures, answer, moved, one_by_one, rate
 
 import eigenpal
 from eigenpal import EigenpalClient
@@ -68,5 +71,31 @@ def save(base: str, folder: str, small: str, large: str) -> None:
     print(json.dumps(moved(int(small), int(large), fetch)))
 
 
+def many(base: str, count: str) -> None:
+    """Start runs and wait for them, each in a thread, as the documentation has it for one."""
+
+    def measure() -> Figures:
+        _requests(base)
+        began, busy = time.perf_counter(), time.process_time()
+        with client(base) as mine, ThreadPoolExecutor(int(count)) as threads:
+            runs = threads.map(
+                lambda n: mine.run_and_wait("workflows.extract-invoice", {"number": n}), range(int(count))
+            )
+            assert all(run["finished"] for run in runs)
+        return {
+            "wall": time.perf_counter() - began,
+            "cpu": (time.process_time() - busy) / int(count) * 1e6,
+            "requests": _requests(base) / int(count),
+        }
+
+    answer(measure)
+
+
+def _requests(base: str) -> int:
+    with urllib.request.urlopen(f"{base}/requests") as response:
+        counted: int = json.load(response)["requests"]
+        return counted
+
+
 if __name__ == "__main__":
-    {side.__name__: side for side in (blocking, decode, upload, save)}[sys.argv[1]](*sys.argv[2:])
+    {side.__name__: side for side in (blocking, decode, upload, save, many)}[sys.argv[1]](*sys.argv[2:])

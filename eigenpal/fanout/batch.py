@@ -30,7 +30,7 @@ from eigenpal.fanout.work import Job
 Reader = Callable[[Any, int], Job | Outcome[Any]]
 """Makes a job of an input and its index; of one that can't be a job, the outcome with its error."""
 
-INPUTS_A_TURN: Final = 50  # before other tasks get their turn: room for thousands must not stop the event loop
+INPUTS_A_TURN: Final = 10  # each is started at once: 10 ms before other tasks get their turn
 LEAVING_SECONDS: Final = 2.0  # for requests that start something when the batch is left: most take far less
 
 

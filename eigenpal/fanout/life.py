@@ -117,7 +117,14 @@ class Life:
             except EigenpalValidationError as refused:  # the same input would be refused again
                 return await self._refused(refused)
         self.on_started(self)
-        value = await self._waited(self.id, just_started=just_started)
+        del row  # thousands may stand here at once, and each byte counts
+        try:
+            value = await job.work.wait(self.id, self._left(), just_started)
+        except anyio.get_cancelled_exc_class():
+            if self.options.cancel_running:
+                with anyio.move_on_after(CANCEL_PATIENCE_SECONDS, shield=True):
+                    await self.cancel()
+            raise
         files = await self._saved(value)
         ok: bool = value.succeeded
         await self.ledger.finished(job.key, ok=ok, seconds=self.seconds, result=lambda: job.work.dump(value))
@@ -148,15 +155,6 @@ class Life:
         return self._outcome(error=refused)
 
     # ------------------------------------------------------------------------------------------------ the end
-
-    async def _waited(self, id: str, *, just_started: bool) -> Any:
-        try:
-            return await self.job.work.wait(id, self._left(), just_started)
-        except anyio.get_cancelled_exc_class():
-            if self.options.cancel_running:
-                with anyio.move_on_after(CANCEL_PATIENCE_SECONDS, shield=True):
-                    await self.cancel()
-            raise
 
     async def cancel(self) -> None:
         """Ask the server to stop it, if it can; a refusal changes nothing."""

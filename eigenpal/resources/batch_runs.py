@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,8 +89,8 @@ def run_work(session: Session, poll_interval_seconds: float) -> Work[Run]:
         )
         return started.id
 
-    async def wait(run_id: str, seconds: float | None, just_started: bool) -> Run:
-        return await wait_in(
+    def wait(run_id: str, seconds: float | None, just_started: bool) -> Awaitable[Run]:
+        return wait_in(
             session,
             run_id,
             just_started=just_started,
