@@ -1,11 +1,10 @@
-"""Waiting for an execution: when a wait stops, whom it asks on the way, and what it raises.
+"""Waiting for an execution: what stops a wait, whom it asks on the way, and what it raises. Looking is up to `waiting`.
 
 The time of a wait is the time that the service takes: while a callback decides, the clock stands still.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -17,14 +16,42 @@ from eigenpal.epilot.approvals import Decider, asked_of, decided_by, identity, s
 from eigenpal.epilot.models.executions import Execution, ExecutionStatus
 from eigenpal.epilot.operations import CANCEL_EXECUTION, GET_EXECUTION
 from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalRunError, EigenpalTimeoutError
-from eigenpal.waiting.polling import Poll, checked_times
-
-logger: logging.Logger = logging.getLogger("eigenpal")
+from eigenpal.waiting.kinds import Glance, Kind
+from eigenpal.waiting.polling import checked_times
+from eigenpal.waiting.watcher import Watcher
 
 Until = Literal["human", "end"]
 """What ends a wait: that a human is needed too, or only the end of the execution."""
 
-CANCEL_PATIENCE_SECONDS: Final = 10.0  # for the cancel request that follows a wait that ran out
+LEAST_SECONDS: Final = 0.001  # what a wait goes on with whose time ran out just when an action was decided on
+
+
+def watcher_for(session: Session, stops: Callable[[Execution], bool]) -> Watcher[Execution]:
+    """Return what looks at executions until they stop; the service has no call that looks at several at once.
+
+    Args:
+        session: The client's.
+        stops: Called with each look; whether the wait is to end with it.
+    """
+
+    def glance(seen: Execution) -> Glance[Execution]:
+        known = seen.status is None or isinstance(seen.status, ExecutionStatus)
+        return Glance(str(seen.status), stops(seen), lambda: seen, known)
+
+    kind = Kind[Execution](
+        noun="execution",
+        again="executions.wait({!r})",
+        fetch=lambda session, execution_id: session.call(GET_EXECUTION, execution_id),
+        glance=glance,
+        cancel=lambda session, execution_id: session.call(CANCEL_EXECUTION, execution_id),
+        note=_note,
+    )
+    return Watcher(kind, session.policy.sleep)
+
+
+def _note(error: EigenpalError, execution_id: str, last: Execution | None) -> None:
+    if isinstance(error, EigenpalTimeoutError):
+        error.run_id, error.run = execution_id, last
 
 
 @attrs.define(kw_only=True)
@@ -45,10 +72,9 @@ class ExecutionWait:
     on_update: Callable[[Execution], object] | None
     _last: Execution | None = None
     _left_to_others: object = None
-    _warned: bool = False
 
     def __attrs_post_init__(self) -> None:
-        checked_times(self.timeout_seconds, self.poll_interval_seconds)
+        self.timeout_seconds, _ = checked_times(self.timeout_seconds, self.poll_interval_seconds)
         checked_until(self.until)
 
     async def result(
@@ -63,11 +89,18 @@ class ExecutionWait:
         """
         left, seen = self.timeout_seconds, started
         while True:
-            if seen is None or not self._noted(seen):
+            if seen is None or not self._stops(seen):
                 began = anyio.current_time()
-                seen = await self._next_stop(execution_id, left, at_once=seen is None and not just_started)
+                seen = await watcher_for(self.session, self._stops).wait(
+                    self.session,
+                    execution_id,
+                    timeout_seconds=left,
+                    poll_interval_seconds=self.poll_interval_seconds,
+                    just_started=just_started or seen is not None,
+                    cancel_on_timeout=self.cancel_on_timeout,
+                )
                 just_started = False
-                left = None if left is None else max(0.0, left - (anyio.current_time() - began))
+                left = None if left is None else max(LEAST_SECONDS, left - (anyio.current_time() - began))
             if seen.is_terminal or self.on_approval is None:
                 return self._judged(seen)
             request = asked_of(seen)
@@ -78,28 +111,11 @@ class ExecutionWait:
             else:
                 self._left_to_others, seen = identity(request.action), None
 
-    async def _next_stop(self, execution_id: str, seconds: float | None, *, at_once: bool) -> Execution:
-        poll = Poll(
-            fetch=lambda: self.session.call(GET_EXECUTION, execution_id),
-            is_over=self._noted,
-            changed=lambda before, now: False,
-            sleep=self.session.policy.sleep,
-        )
-        stop = await poll.until_over(
-            timeout_seconds=seconds, poll_interval_seconds=self.poll_interval_seconds, at_once=at_once
-        )
-        if stop is None:
-            raise await self._ran_out(execution_id, poll.trouble)
-        return stop
-
-    def _noted(self, seen: Execution) -> bool:
+    def _stops(self, seen: Execution) -> bool:
         """Take note of a look, and tell whether the wait stops here: for good, or to ask somebody."""
         before, self._last = self._last, seen
         if self.on_update is not None and (before is None or _news(before) != _news(seen)):
             self.on_update(seen)
-        if not self._warned and seen.status is not None and not isinstance(seen.status, ExecutionStatus):
-            self._warned = True
-            logger.warning("execution %s has the unknown status %r; still waiting", seen.id, seen.status)
         if not seen.needs_human:
             return seen.is_terminal
         if self.until == "end" and self.on_approval is None:
@@ -108,26 +124,6 @@ class ExecutionWait:
 
     def _judged(self, seen: Execution) -> Execution:
         return succeeded(seen) if self.raise_on_failure else seen
-
-    async def _ran_out(self, execution_id: str, trouble: EigenpalError | None) -> EigenpalTimeoutError:
-        last, limit = self._last, self.timeout_seconds
-        seen = f"it was last seen as {last.status}" if last is not None else "it was never seen"
-        then = f"It goes on; wait for it again with executions.wait({execution_id!r})."
-        if self.cancel_on_timeout and await self._cancelled(execution_id):
-            then = "It was cancelled."
-        failed = f" The last look failed: {trouble}" if trouble is not None else ""
-        error = EigenpalTimeoutError(f"execution {execution_id} took longer than {limit:g} s: {seen}. {then}{failed}")
-        error.run_id, error.run = execution_id, last
-        return error
-
-    async def _cancelled(self, execution_id: str) -> bool:
-        with anyio.move_on_after(CANCEL_PATIENCE_SECONDS):
-            try:
-                await self.session.call(CANCEL_EXECUTION, execution_id)
-            except EigenpalError:
-                return False
-            return True
-        return False
 
 
 def checked_until(until: Until) -> Until:

@@ -144,13 +144,13 @@ async def test_a_wait_that_runs_out_cancels_where_that_was_asked_for(
     sandbox: Sandbox, client: AsyncEpilotClient
 ) -> None:
     async with client:
-        with pytest.raises(EigenpalTimeoutError, match=r"longer than 0\.1 s: it was last seen as") as caught:
+        with pytest.raises(EigenpalTimeoutError, match=r"did not end within 0\.1 s: it was last seen as") as caught:
             await client.agents.execute_and_wait(
                 sandbox.epilot.id_of("Slow"), timeout_seconds=0.1, poll_interval_seconds=0.02, cancel_on_timeout=True
             )
         assert caught.value.run_id is not None
         assert (await client.executions.get(caught.value.run_id)).status == "cancelled"
-    assert "It was cancelled." in str(caught.value)
+    assert "It was asked to cancel." in str(caught.value)
 
 
 async def test_a_cancel_that_fails_is_not_said_to_have_worked(sandbox: Sandbox, client: AsyncEpilotClient) -> None:
@@ -287,6 +287,24 @@ async def test_what_a_callback_raises_reaches_the_caller() -> None:
     assert script.lines == [GET]
 
 
+async def test_what_an_update_raises_ends_the_wait() -> None:
+    client, script = scripted(EXECUTION)
+
+    def note(_: Execution) -> None:
+        raise KeyError("full")
+
+    with pytest.raises(KeyError, match="full"):
+        await client.executions.wait(ID, on_update=note)
+    assert script.lines == [GET]
+
+
+async def test_a_wait_that_is_cancelled_leaves_at_once() -> None:
+    client, _ = scripted(EXECUTION)
+    with anyio.move_on_after(0.05) as scope:
+        await client.executions.wait(ID, timeout_seconds=None)
+    assert scope.cancelled_caught
+
+
 async def test_passing_troubles_are_waited_out_and_others_raised() -> None:
     client, _ = scripted(EXECUTION, *[refusal(503)] * 9, DONE, max_retries=0)
     assert (await client.executions.wait(ID)).succeeded
@@ -321,7 +339,7 @@ async def test_an_unknown_status_is_told_once_and_waited_out(caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, logger="eigenpal"):
         assert (await client.executions.wait(ID)).succeeded
     assert [record.getMessage() for record in caplog.records] == [
-        f"execution {ID} has the unknown status 'dreaming'; still waiting"
+        f"execution {ID} has the status 'dreaming', unknown to this version; still waiting"
     ]
 
 
