@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import hypothesis
 import pytest
+
+# Without bytecode, each of the many programs that tests start would compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says nothing on a machine that others use too.
 hypothesis.settings.register_profile("patient", deadline=None)

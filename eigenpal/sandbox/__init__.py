@@ -5,18 +5,18 @@ Runs really execute, files are really stored, statuses really move; nothing leav
 
 from __future__ import annotations
 
-try:
-    import cryptography as _cryptography
-    import jinja2 as _jinja2
-    import pypdf as _pypdf
-    import python_multipart as _python_multipart
-    import starlette as _starlette
-    import uvicorn as _uvicorn
-except ImportError as _missing:
+from importlib.util import find_spec as _find_spec
+
+# Looked for, not imported: most of them are imported late, by what needs them.
+if _missing := [
+    package
+    for package in ("cryptography", "jinja2", "pypdf", "python_multipart", "starlette", "uvicorn")
+    if _find_spec(package) is None
+]:
     raise ImportError(
-        f'eigenpal.sandbox needs the package {_missing.name}; install it with: pip install "eigenpal[sandbox]"',
-        name=_missing.name,
-    ) from _missing
+        f'eigenpal.sandbox needs the package {_missing[0]}; install it with: pip install "eigenpal[sandbox]"',
+        name=_missing[0],
+    )
 
 from eigenpal.sandbox.clock import Clock, ManualClock
 from eigenpal.sandbox.context import InputFile, RunCancelled, RunContext, RunFailed, Step
@@ -46,4 +46,4 @@ __all__ = [
     "workflow",
 ]
 
-del _cryptography, _jinja2, _pypdf, _python_multipart, _starlette, _uvicorn
+del _find_spec, _missing

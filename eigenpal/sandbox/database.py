@@ -22,14 +22,16 @@ class Database:
 
     Args:
         path: The file; made when it isn't there.
+        lasting: Somebody may want it after a power cut; without that, nothing waits for the disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lasting: bool = True) -> None:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # NORMAL: a killed process loses nothing, only a power cut may cost the last writes; fine for a sandbox.
+        synchronous = "NORMAL" if lasting else "OFF"
         try:
-            self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+            self._connection.executescript(f"PRAGMA synchronous = {synchronous}; PRAGMA journal_mode = WAL;")
         except BaseException:
             self._connection.close()
             raise
@@ -46,7 +48,8 @@ class Database:
             schema: `CREATE … IF NOT EXISTS` statements.
         """
         with self._lock:
-            self._connection.executescript(schema)
+            # As one transaction: each statement apart would be written to the file apart.
+            self._connection.executescript(f"BEGIN; {schema} COMMIT;")
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:

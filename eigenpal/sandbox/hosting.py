@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -27,7 +27,7 @@ from eigenpal.sandbox.page.views import Sources
 from eigenpal.sandbox.recording import Recorder
 from eigenpal.sandbox.registry import Registry
 from eigenpal.sandbox.reviews import Reviews
-from eigenpal.sandbox.routing import Router
+from eigenpal.sandbox.routing import Operation, Router
 from eigenpal.sandbox.store import Store
 
 
@@ -59,11 +59,13 @@ class Hosting:
     Args:
         settings: What outlives it.
         folder: The data folder; made when it isn't there.
+        lasting: The folder outlives the server.
     """
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, *, lasting: bool = True) -> None:
         self._settings = settings
         self._folder = folder
+        self._lasting = lasting
         self._stopping = False
         self._database: Database | None = None
         self._reader: Database | None = None
@@ -98,7 +100,7 @@ class Hosting:
         settings = self._settings
         self._folder.mkdir(parents=True, exist_ok=True)
         blobs = BlobFolder(self._folder / "blobs")
-        database = self._database = Database(self._folder / "sandbox.sqlite3")
+        database = self._database = self._connect()
         store = self._store = Store(database)
         store.fail_interrupted(settings.now())
         organisation = self._organisation = Organisation.open(
@@ -142,7 +144,7 @@ class Hosting:
         )
         return Application(
             main=EigenpalApi(
-                router=Router({"/api/v1": GENERATIONS[settings.generation]}),
+                router=_router(settings.generation),
                 services=services,
                 tenant_of=settings.tenant_of,
             ),
@@ -155,10 +157,13 @@ class Hosting:
             max_body_bytes=settings.max_body_bytes,
         )
 
+    def _connect(self) -> Database:
+        return Database(self._folder / "sandbox.sqlite3", lasting=self._lasting)
+
     def _own_apis(self, services: Services) -> Mapping[str, Api]:
         """Return what the sandbox says about itself, by the first segment of its paths."""
         settings = self._settings
-        reader = self._reader = Database(self._folder / "sandbox.sqlite3")
+        reader = self._reader = self._connect()
         page = PageApi(Sources(Store(reader), RunBrowser(reader), settings.recorder, settings.now), services)
         admin = AdminApi(settings.faults, partial(authenticate, tenant_of=settings.tenant_of))
         return {**dict.fromkeys(PAGE_PLACES, page), ADMIN_PLACE: admin}
@@ -177,3 +182,8 @@ class Hosting:
         for database in (self._reader, self._database):
             if database is not None:
                 database.close()
+
+
+@cache
+def _router(generation: str) -> Router[Operation]:
+    return Router({"/api/v1": GENERATIONS[generation]})

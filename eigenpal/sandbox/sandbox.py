@@ -147,7 +147,7 @@ class Sandbox(Defining):
             self._folder = DataFolder(folder)
             self._folder.open()
             self._keys.save()
-            self._hosting = Hosting(self._settings, folder)
+            self._hosting = Hosting(self._settings, folder, lasting=self._data is not None)
             self._server = ServerThread(
                 self._hosting, host="127.0.0.1", port=self._port, refuse=self.faults.refuses_connection
             )

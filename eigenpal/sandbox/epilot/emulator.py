@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -187,7 +188,7 @@ class EpilotApi:
     def __init__(self, services: EpilotServices, tenant_of: Callable[[str], Tenant | None]) -> None:
         self._services = services
         self._tenant_of = tenant_of
-        self._router: Router[EpilotOperation] = Router({f"/{EpilotEmulator.prefix}/v1": ROUTES})
+        self._router = _router()
 
     async def answer(self, request: Request[Any]) -> Response:
         """Answer a request.
@@ -208,3 +209,8 @@ class EpilotApi:
         name = _NAMES.get(problem.status) or ("InternalError" if problem.status >= 500 else "BadRequest")
         details = {"field": problem.field, "code": problem.code, "request_id": request_id}
         return json_answer({"error": name, "message": problem.message, "details": details}, problem.status)
+
+
+@cache
+def _router() -> Router[EpilotOperation]:
+    return Router({f"/{EpilotEmulator.prefix}/v1": ROUTES})

@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
-import httpx
-
 from eigenpal.engine.options import is_loopback
 from eigenpal.epilot.models.executions import ExecutionErrorCode
 from eigenpal.sandbox.calling import FunctionCall, is_async
@@ -190,6 +188,8 @@ class EpilotExecutor:
 
     async def _call_back(self, execution: ExecutionRow) -> None:
         """Tell whoever wanted to know that the execution is over; once, and on this machine only."""
+        import httpx  # here: only who has callbacks waits for it
+
         row = self._store.execution(execution.org, execution.id)
         url = httpx.URL(execution.callback_url or "")
         if row is None or not is_loopback(url.host):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from typing import Any
-
-from pypdf import PageObject, PdfReader
-from pypdf.errors import PyPdfError
+from typing import TYPE_CHECKING, Any
 
 from eigenpal.sandbox.context import InputFile, RunContext, RunFailed
-from eigenpal.sandbox.invoices.parser import NotAnInvoice, parse_invoice
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
 
 STEPS = ("read", "extract", "export")
 _EXPECTED_INPUTS = ("invoice", "contract")
@@ -58,6 +57,10 @@ def _document(context: RunContext) -> InputFile:
 
 
 def _pdf_pages(file: InputFile) -> list[str]:
+    # Imported here: only who reads a PDF waits for it.
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     try:
         with PdfReader(file.path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
@@ -88,6 +91,8 @@ def _plain_text(file: InputFile) -> str:
 
 
 def _extract(text: str) -> dict[str, Any]:
+    from eigenpal.sandbox.invoices.parser import NotAnInvoice, parse_invoice  # its many patterns take time, too
+
     try:
         return parse_invoice(text).to_json()
     except NotAnInvoice as error:

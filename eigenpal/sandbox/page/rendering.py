@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-
-import jinja2
 
 from eigenpal.sandbox.page import wording
 from eigenpal.sandbox.states import Status
+
+if TYPE_CHECKING:
+    import jinja2
 
 # What the colours mean; each also stands there as a word.
 _TONES: Mapping[str, str] = {
@@ -68,6 +69,8 @@ def status_tone(status: int | None) -> str:
 
 @cache
 def _templates() -> jinja2.Environment:
+    import jinja2  # here: only who looks at the page waits for it
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eigenpal.sandbox.page"),
         autoescape=True,
