@@ -237,6 +237,10 @@ class ArchAstroEmulator:
             await self._executor.stop()
 
 
+# The others say 422 also to what is no JSON and to a wrong query; these keep it for JSON that breaks a rule.
+_ANSWERING_400 = frozenset({"agent_routines.invoke", "agent_routines.runs"})
+
+
 class ArchAstroApi:
     """The API: its keys and tokens, its routes, its error envelope.
 
@@ -267,7 +271,8 @@ class ArchAstroApi:
         try:
             return await route.operation(ArchAstroCall(request, path, tenant, services))
         except Problem as problem:
-            if problem.status == 400 and problem.field.startswith("body."):  # JSON it is, and breaks a rule
+            broken_rule = problem.field.startswith("body.") or route.name not in _ANSWERING_400
+            if problem.status == 400 and broken_rule:
                 problem.status, problem.code = 422, "validation_error"
             raise
 

@@ -172,7 +172,7 @@ def test_a_body_that_breaks_a_rule_is_a_422_that_names_the_field(
 
 def test_what_is_not_there_or_not_json_is_refused(client: httpx.Client, sandbox: Sandbox) -> None:
     assert client.post("/agent_sessions", json={"agent": "agi_x", "instructions": "a"}).status_code == 404
-    assert client.post("/agent_sessions", content=b"{").status_code == 400
+    assert client.post("/agent_sessions", content=b"{").status_code == 422
     for path in ("/agent_sessions/ase_x", "/agent_routines/arn_x", "/agent_routines/runs/arr_x", "/agent_sessions/a/b"):
         assert client.get(path).status_code == 404
     assert client.put("/agent_sessions").status_code == 405
