@@ -47,6 +47,11 @@ class Source:
         return ast.parse(self.text, filename=str(self.path))
 
     @cached_property
+    def _lines(self) -> list[bytes]:
+        # `ast.get_source_segment` splits the whole text for each node, and counts columns in bytes as this does.
+        return self.text.encode().split(b"\n")
+
+    @cached_property
     def docstring(self) -> str:
         """The docstring as written, quotes and all."""
         return self.docstring_of(self.tree)
@@ -104,9 +109,13 @@ class Source:
 
     def segment(self, node: ast.AST) -> str:
         """Return the source code of a node as it was written."""
-        found = ast.get_source_segment(self.text, node)
-        assert found is not None, "every parsed node has its place in the text"
-        return found
+        assert isinstance(node, ast.stmt | ast.expr | ast.arg), "others have no place in the text"
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        lines = self._lines[node.lineno - 1 : node.end_lineno]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode()
 
     def docstring_of(self, node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """Return a docstring as written, quotes and all; an empty text where there is none."""
