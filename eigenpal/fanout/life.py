@@ -117,7 +117,8 @@ class Life:
             except EigenpalValidationError as refused:  # the same input would be refused again
                 return await self._refused(refused)
         self.on_started(self)
-        del row  # thousands may stand here at once, and each byte counts
+        del row
+        job.request = None  # thousands may stand here at once, and each byte counts
         try:
             value = await job.work.wait(self.id, self._left(), just_started)
         except anyio.get_cancelled_exc_class():

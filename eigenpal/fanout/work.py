@@ -66,7 +66,7 @@ class Work(Generic[T]):
     outcome: type[Outcome[T]] = Outcome
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Job:
     """One piece of work of a batch.
 
@@ -74,7 +74,7 @@ class Job:
         key: What its owner calls it; unique in a batch.
         index: Its place among the inputs, from 0.
         work: How it is done.
-        request: What is to be done.
+        request: What is to be done; None once it is started.
     """
 
     key: str
