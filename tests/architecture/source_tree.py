@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -29,13 +28,16 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"), filename=str(path))
 
 
-def imported_modules(path: Path) -> Iterator[str]:
-    """Yield the absolute names a file imports, wherever in the file; relative imports stay within a package."""
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    """Return the absolute names a file imports, wherever in the file; relative imports stay within a package."""
+    names: set[str] = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            names.add(node.module)
+    return frozenset(names)
 
 
 def tracked_files() -> list[Path]:

@@ -39,3 +39,7 @@ def test_errors_can_be_caught_without_loading_a_dependency() -> None:
 
 def test_the_client_loads_no_extra() -> None:
     assert loaded_by("from eigenpal import AsyncEigenpalClient") & EXTRAS == set()
+
+
+def test_the_sandbox_loads_late_what_few_need() -> None:
+    assert loaded_by("import eigenpal.sandbox") & {"cryptography", "httpx", "jinja2", "pypdf", "reportlab"} == set()
