@@ -100,7 +100,7 @@ def test_what_was_read_and_what_was_not_compare_equal() -> None:
 def test_a_member_that_was_not_read_yet_can_be_neither_set_nor_deleted() -> None:
     run = structure(Run, FAILED)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        run.id = "exec_2"  # type: ignore[misc]  # that is the point
+        run.id = "exec_2"
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         del run.id
     assert run.id == "exec_1"
