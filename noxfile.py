@@ -62,7 +62,7 @@ def floors(session: nox.Session) -> None:
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
     session.install("-e", ".[test]", *oldest)
     # The other folders test rules, pages, servers and plain functions, which no old dependency can break.
-    folders = [f"tests/{folder}" for folder in ("blocking", "client", "engine", "models", "waiting")]
+    folders = [f"tests/{folder}" for folder in ("blocking", "client", "engine", "fanout", "models", "waiting")]
     session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto", *folders]))
 
 
