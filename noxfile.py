@@ -115,9 +115,11 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the pages into site/; any warning fails."""
-    session.install("-e", ".[docs]")
+    """Build the pages into site/; any warning fails, and so does a test of the project that they show."""
+    session.install("-e", ".[docs,sandbox]", "pytest", "trio")
     session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+    shown = "examples/user_project"
+    session.run("python", "-m", "pytest", "--quiet", "-c", f"{shown}/pyproject.toml", shown)
 
 
 @nox.session
