@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from eigenpal.waiting import polling
 from tests.docs.invoice import write_invoice
 from tests.docs.pages import ROOT, Block, blocks, pages
 
@@ -29,6 +30,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     from eigenpal.sandbox import Sandbox
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(polling, "UNSEEN_GRACE_SECONDS", 0.1)  # a page waits for a run that never was
     log = logging.getLogger("eigenpal")
     level = log.level  # a page shows how to set it
     write_invoice(tmp_path / "invoice.pdf")
