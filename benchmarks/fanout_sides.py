@@ -24,7 +24,7 @@ from benchmarks.rounds import Figures, answer
 KEY = "k" * 40
 POLL_SECONDS = 2.0
 
-Work = Callable[[str, int], Awaitable[None]]
+Way = Callable[[str, int], Awaitable[None]]
 
 
 def _inputs(count: int) -> Iterator[Mapping[str, Any]]:
@@ -89,7 +89,7 @@ class TurnsOfTheLoop(selectors.DefaultSelector):
         return ready
 
 
-def measured(base: str, work: Work, count: int) -> Figures:
+def measured(base: str, work: Way, count: int) -> Figures:
     """Processor time and requests for each run, and the longest turn of the event loop."""
     turns = TurnsOfTheLoop()
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(turns)) as runner:
@@ -97,7 +97,7 @@ def measured(base: str, work: Work, count: int) -> Figures:
     return {**figures, "turn": turns.longest * 1e3}
 
 
-async def _measured(base: str, work: Work, count: int) -> Figures:
+async def _measured(base: str, work: Way, count: int) -> Figures:
     await _requests(base)
     began, busy = time.perf_counter(), time.process_time()
     await work(base, count)
@@ -199,7 +199,7 @@ def _memory(what: str = "VmRSS") -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
 
 
-_WORKS: dict[str, Work] = {"ours": ours, "journaled": journaled, "by hand": by_hand}
+_WORKS: dict[str, Way] = {"ours": ours, "journaled": journaled, "by hand": by_hand}
 
 
 def main() -> None:

@@ -166,7 +166,7 @@ async def test_what_can_not_be_started_is_an_outcome_and_what_makes_no_sense_an_
     found = await all_of(client.run_many("agi_1", requests))
     assert [type(outcome.error) for outcome in found] == [EigenpalInputError] * 6
     (nowhere,) = await all_of(client.run_many(None, ["a"]))
-    assert "no agent: give one to run_many" in str(nowhere.error)
+    assert "no agent: give each input as SessionRequest(..., agent=...)" in str(nowhere.error)
     with pytest.raises(EigenpalInputError, match="until must be"):
         client.run_many("agi_1", [], until="x")  # type: ignore[arg-type]  # wrong on purpose
     assert script.sent == []

@@ -231,8 +231,8 @@ async def test_a_renewal_goes_on_when_the_request_that_began_it_is_cancelled() -
     service = Service()
     provider = Provider(service)
     provider.gate = anyio.Event()
+    scope = anyio.CancelScope()
     async with client_of(service, provider) as client, anyio.create_task_group() as tasks:
-        scope = anyio.CancelScope()
 
         async def first() -> None:
             with scope:
