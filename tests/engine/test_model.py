@@ -319,11 +319,16 @@ def test_a_repr_shows_what_is_there() -> None:
     ids=["long text", "deep text", "long list", "many members", "long name", "long number"],
 )
 def test_a_repr_is_short_and_cheap_whatever_the_output(output: dict[str, Any]) -> None:
-    run = attrs.evolve(hand_made(), output=output)
-    began = time.process_time()
-    text = repr(run)
-    assert time.process_time() - began < 0.01
-    assert len(text) < 500
+    runs = [attrs.evolve(hand_made(), output=output) for _ in range(3)]
+    assert min(seconds_of_repr(run) for run in runs) < 0.01  # garbage may be collected meanwhile
+    assert len(repr(runs[0])) < 500
+
+
+def seconds_of_repr(value: object) -> float:
+    """Return the processor time of this thread alone; others may be at work, too."""
+    began = time.thread_time()
+    repr(value)
+    return time.thread_time() - began
 
 
 def test_a_repr_of_the_deepest_json_there_is_does_not_fail() -> None:

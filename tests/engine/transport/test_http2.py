@@ -102,7 +102,7 @@ async def test_t5_cancelled_requests_leave_the_shared_connection_alone(
 async def test_failures_over_http2(h2_tls: ssl.SSLContext, trusting: ssl.SSLContext, path: str, reason: str) -> None:
     with scripted_server(speak_http2, tls=h2_tls) as server:
         async with connections("http2", http2=True, verify=trusting) as mine:
-            request = Request("POST", server.url + path, {}, b"{}", timeout=0.2)
+            request = Request("POST", server.url + path, {}, b"{}", timeout=0.5)
             with pytest.raises(TransportFailure) as caught:
                 await mine.send(request)
             assert (caught.value.reason, caught.value.sent) == (reason, True)
