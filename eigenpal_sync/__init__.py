@@ -40,16 +40,20 @@ if TYPE_CHECKING:
         EigenpalValidationError,
         EigenpalWaitError,
     )
+    from eigenpal.fanout.mixed import RefusedOutcome
     from eigenpal.fanout.outcomes import Outcomes
     from eigenpal.fanout.progress import Progress
+    from eigenpal.lifecycle import Lifecycle
     from eigenpal.models.agents import Agent
     from eigenpal.models.executions import RunStatus
     from eigenpal.models.runs import Run, RunAccepted, RunArtifact, RunListItem, RunsPage
     from eigenpal.models.workflows import Workflow, WorkflowSummary, WorkflowVersion
     from eigenpal.resources.batch_inputs import RunOutcome, RunRequest
     from eigenpal.resources.starting import FileReference
+    from eigenpal.services import ServiceOutcome, ServiceRequest
     from eigenpal_sync._portal import BlockingIterator, EigenpalAsyncUsageWarning
     from eigenpal_sync.client import EigenpalClient
+    from eigenpal_sync.services import Services
 
 _MODULES = {
     "eigenpal.comparison.result": "RunComparison",
@@ -63,16 +67,20 @@ _MODULES = {
         EigenpalError EigenpalForbiddenError EigenpalInputError EigenpalNotFoundError EigenpalPaymentRequiredError
         EigenpalRateLimitError EigenpalRunError EigenpalServerError EigenpalTimeoutError EigenpalUnsupportedError
         EigenpalUsageError EigenpalValidationError EigenpalWaitError""",
+    "eigenpal.fanout.mixed": "RefusedOutcome",
     "eigenpal.fanout.outcomes": "Outcomes",
     "eigenpal.fanout.progress": "Progress",
+    "eigenpal.lifecycle": "Lifecycle",
     "eigenpal.models.agents": "Agent",
     "eigenpal.models.executions": "RunStatus",
     "eigenpal.models.runs": "Run RunAccepted RunArtifact RunListItem RunsPage",
     "eigenpal.models.workflows": "Workflow WorkflowSummary WorkflowVersion",
     "eigenpal.resources.batch_inputs": "RunOutcome RunRequest",
     "eigenpal.resources.starting": "FileReference",
+    "eigenpal.services": "ServiceOutcome ServiceRequest",
     "eigenpal_sync._portal": "BlockingIterator EigenpalAsyncUsageWarning",
     "eigenpal_sync.client": "EigenpalClient",
+    "eigenpal_sync.services": "Services",
 }
 
 __all__ = [
@@ -102,9 +110,11 @@ __all__ = [
     "EigenpalWaitError",
     "FileInput",
     "FileReference",
+    "Lifecycle",
     "Model",
     "Outcomes",
     "Progress",
+    "RefusedOutcome",
     "Run",
     "RunAccepted",
     "RunArtifact",
@@ -115,6 +125,9 @@ __all__ = [
     "RunStatus",
     "RunsPage",
     "Secret",
+    "ServiceOutcome",
+    "ServiceRequest",
+    "Services",
     "Workflow",
     "WorkflowSummary",
     "WorkflowVersion",

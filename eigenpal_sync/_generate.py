@@ -19,6 +19,7 @@ from eigenpal_sync._generate_source import ASYNC_PACKAGE, BLOCKING_PACKAGE, NotG
 # Where public async classes live. A file without any has no twin; a package with such files has one.
 SOURCES = (
     "eigenpal/client.py",
+    "eigenpal/services.py",
     "eigenpal/resources/*.py",
     "eigenpal/archastro/*.py",
     "eigenpal/archastro/resources/*.py",

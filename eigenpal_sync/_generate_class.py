@@ -20,7 +20,7 @@ CONTEXTS = {"AbstractAsyncContextManager"}
 AWAITABLES = {"Awaitable", "Coroutine"}
 CHOICES = {"OnUnknown"}  # words that say what to do: no callbacks, although the names of their parameters begin alike
 # What blocking code iterates over itself: read on its thread, as callbacks are.
-INPUTS = {"ExecutionIds", "ExecutionInputs", "RunIds", "RunInputs"}
+INPUTS = {"ExecutionIds", "ExecutionInputs", "RunIds", "RunInputs", "ServiceRequests"}
 PROPERTIES = {"property", "cached_property"}
 REPORTS_ONLY = {"None", "object"}  # what a callback may return that is not awaited: nothing that anyone looks at
 VIEWS = {"RawResponses"}  # classes that show any object, async or blocking, in another way: the twin shows itself
@@ -91,6 +91,8 @@ class ClassWriter:
             elif isinstance(item, Function):
                 if item.name == "__init__" and is_client:
                     yield from self._constructor(node, item)
+                elif item.name == "__init__" and (clients := self._clients(item)):
+                    yield from self._made_of(node, item, clients)
                 elif (rule := special.get(item.name)) is not None:
                     yield from rule(item, is_client=is_client, iterates_itself=iterates_itself)
                 elif not item.name.startswith("_") or item.name in DELEGATED:
@@ -108,6 +110,22 @@ class ClassWriter:
             raise self.source.error(function, "a callback of a whole client has no call on whose thread it could run")
         yield f"        self._async = {node.name}({arguments})"
         yield "        self._portal = Portal(self._async.aclose)"
+
+    def _clients(self, function: Function) -> ast.arg | None:
+        """Return the parameter that takes any number of async objects, for classes that users make of clients."""
+        taken = function.args.vararg
+        return taken if taken and taken.annotation and _names(taken.annotation) & self.names.keys() else None
+
+    def _made_of(self, node: ast.ClassDef, function: Function, clients: ast.arg) -> Iterator[str]:
+        assert clients.annotation is not None, "read from it"
+        if len(function.args.args) > 1 or function.args.kwonlyargs or function.args.kwarg:
+            raise self.source.error(function, f"{node.name} is made of {clients.arg} and more: no rule for the others")
+        annotation = blocking_names(self.source.segment(clients.annotation), self.names)
+        yield f"    def __init__(self, *{clients.arg}: {annotation}) -> None:"
+        yield from self._docstring(function)
+        yield f"        self._async = {node.name}(*asyncs_of(type(self), {clients.arg}))"
+        yield f"        self._portal = portal_of({clients.arg}[0])"
+        yield f"        self._{clients.arg} = {clients.arg}  # one that is forgotten is closed"
 
     def _attribute(self, item: ast.AnnAssign, name: str, following: ast.stmt) -> Iterator[str]:
         returned = self._returned(item.annotation)

@@ -30,9 +30,11 @@ RUNTIME: Mapping[str, str] = {
     "Self": "from typing import Self",
     "TracebackType": "from types import TracebackType",
     "Twin": "from eigenpal_sync._twin import Twin",
+    "asyncs_of": "from eigenpal_sync._twin import asyncs_of",
     "cached_property": "from functools import cached_property",
     "caller_inputs": "from eigenpal_sync._portal_inputs import caller_inputs",
     "caller_callback": "from eigenpal_sync._portal import caller_callback",
+    "portal_of": "from eigenpal_sync._twin import portal_of",
     "twin_of": "from eigenpal_sync._twin import twin_of",
     "undecorated": "from eigenpal_sync._twin import undecorated",
 }

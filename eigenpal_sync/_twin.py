@@ -5,9 +5,10 @@ Not here: anything that one API has and another has not; that is generated from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, get_origin
 
+from eigenpal.errors import EigenpalInputError
 from eigenpal_sync._portal import Portal
 
 A = TypeVar("A")
@@ -47,3 +48,21 @@ def twin_of(kind: type[K], of: object, portal: Portal) -> K:
     made: K = object.__new__(get_origin(kind) or kind)
     vars(made).update(_async=of, _portal=portal)
     return made
+
+
+def asyncs_of(kind: type[Twin[Any]], twins: Iterable[Any]) -> list[Any]:
+    """Return the async objects of blocking ones, of which another twin is made.
+
+    Raises:
+        EigenpalInputError: One of them is not blocking: it has an event loop of its own.
+    """
+    given = list(twins)
+    for one in given:
+        if not isinstance(one, Twin):
+            raise EigenpalInputError(f"{kind.__name__} takes blocking clients, not {type(one).__name__}")
+    return [one._async for one in given]
+
+
+def portal_of(twin: Twin[Any]) -> Portal:
+    """Return the portal of a blocking object, for another that shares it."""
+    return twin._portal  # pyright: ignore[reportPrivateUsage] - the one way to it for other modules

@@ -37,6 +37,7 @@ from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalDecodeError, EigenpalNotFoundError
 from eigenpal.fanout.fingerprints import fingerprint
+from eigenpal.fanout.mixed import Part
 from eigenpal.fanout.options import Options
 from eigenpal.fanout.outcomes import Outcomes
 from eigenpal.fanout.work import UNKNOWN, Found, Known, Work
@@ -62,13 +63,7 @@ def run_sessions(
 ) -> Outcomes[SessionOutcome]:
     """Return the outcomes of a batch of sessions; arguments as in `client.run_many`."""
     timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-    reader = BatchReader(
-        work=session_work(session, interval, checked_until(until)),
-        request=SessionRequest,
-        content="instructions",
-        target="agent",
-        given=agent,
-    )
+    reader = _session_reader(session, interval, until, agent)
     return _outcomes(session, inputs, reader, agent, timeout, options)
 
 
@@ -83,14 +78,38 @@ def run_routine(
 ) -> Outcomes[RoutineRunOutcome]:
     """Return the outcomes of a batch of routine runs; arguments as in `agent_routine_runs.run_many`."""
     timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-    reader = BatchReader(
-        work=routine_run_work(session, interval),
+    return _outcomes(session, inputs, _routine_reader(session, interval, routine), routine, timeout, options)
+
+
+def session_part(session: Session, poll_interval_seconds: float, until: Until) -> Part:
+    """Return what a client adds to a batch with the work of several services: sessions and routine runs."""
+    return Part(
+        session,
+        {
+            SessionRequest: _session_reader(session, poll_interval_seconds, until, None),
+            RoutineRequest: _routine_reader(session, poll_interval_seconds, None),
+        },
+    )
+
+
+def _session_reader(session: Session, poll_interval_seconds: float, until: Until, agent: str | None) -> BatchReader:
+    return BatchReader(
+        work=session_work(session, poll_interval_seconds, checked_until(until)),
+        request=SessionRequest,
+        content="instructions",
+        target="agent",
+        given=agent,
+    )
+
+
+def _routine_reader(session: Session, poll_interval_seconds: float, routine: str | None) -> BatchReader:
+    return BatchReader(
+        work=routine_run_work(session, poll_interval_seconds),
         request=RoutineRequest,
         content="message",
         target="routine",
         given=routine,
     )
-    return _outcomes(session, inputs, reader, routine, timeout, options)
 
 
 def session_work(session: Session, poll_interval_seconds: float, until: Until) -> Work[AgentSession]:

@@ -95,3 +95,8 @@ class ServiceClient:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} can't be pickled: make one in each process, it reads its key again")
+
+
+def session_of(client: ServiceClient) -> Session:
+    """Return the session of a client, for what is built on several of them."""
+    return client._session  # pyright: ignore[reportPrivateUsage] - the one way to it for other modules

@@ -119,7 +119,7 @@ class ExecutionReader:
         agent_id = request.agent_id if request.agent_id is not None else self.agent_id
         if agent_id is None:
             raise EigenpalInputError(
-                "no agent: give one to run_many, or give each input as ExecutionRequest(..., agent_id=...)"
+                "no agent: give each input as ExecutionRequest(..., agent_id=...), or give the client's run_many one"
             )
         mode = request.execution_mode_override
         return Start(

@@ -16,7 +16,14 @@ from eigenpal.engine.codec import structure
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.session import Session
 from eigenpal.epilot.approvals import Decider
-from eigenpal.epilot.batch_inputs import MARK, ExecutionInputs, ExecutionOutcome, ExecutionReader, Start
+from eigenpal.epilot.batch_inputs import (
+    MARK,
+    ExecutionInputs,
+    ExecutionOutcome,
+    ExecutionReader,
+    ExecutionRequest,
+    Start,
+)
 from eigenpal.epilot.executing import execute_agent
 from eigenpal.epilot.listing import NewPages
 from eigenpal.epilot.models.executions import Execution
@@ -25,6 +32,7 @@ from eigenpal.epilot.refusals import cancel_execution
 from eigenpal.epilot.waiting import ExecutionWait
 from eigenpal.errors import EigenpalDecodeError
 from eigenpal.fanout.fingerprints import fingerprint
+from eigenpal.fanout.mixed import Part
 from eigenpal.fanout.options import OnUnknown, Options
 from eigenpal.fanout.outcomes import Outcomes
 from eigenpal.fanout.progress import Progress
@@ -74,6 +82,12 @@ def run_batch(
     given: object = cast("Mapping[Any, Any]", inputs).items() if isinstance(inputs, Mapping) else inputs
     connections = session.connections
     return Outcomes(given, reader, options, hold=connections.hold, release=connections.release)
+
+
+def execution_part(session: Session, poll_interval_seconds: float, on_approval: Decider | None) -> Part:
+    """Return what a client adds to a batch with the work of several services."""
+    work = execution_work(session, poll_interval_seconds, on_approval)
+    return Part(session, {ExecutionRequest: ExecutionReader(work=work, agent_id=None)})
 
 
 def execution_work(session: Session, poll_interval_seconds: float, on_approval: Decider | None) -> Work[Execution]:

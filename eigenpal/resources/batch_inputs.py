@@ -130,7 +130,7 @@ class RunReader:
         target = request.target if request.target is not None else self.target
         if target is None:
             raise EigenpalInputError(
-                "no target: give one to run_many, or give each input as RunRequest(..., target=...)"
+                "no target: give each input as RunRequest(..., target=...), or give the client's run_many one for all"
             )
         # A target with its own version keeps it: that of the batch is for those that name none.
         own_version = request.version if request.version is not None or request.target is not None else self.version

@@ -16,12 +16,13 @@ from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalDecodeError
 from eigenpal.fanout.fingerprints import fingerprint
 from eigenpal.fanout.folders import file_path
+from eigenpal.fanout.mixed import Part
 from eigenpal.fanout.options import OnUnknown, Options
 from eigenpal.fanout.outcomes import Outcomes
 from eigenpal.fanout.progress import Progress
 from eigenpal.fanout.work import Work
 from eigenpal.models.runs import Run, RunArtifact
-from eigenpal.resources.batch_inputs import MARK, RunInputs, RunOutcome, RunReader, Start
+from eigenpal.resources.batch_inputs import MARK, RunInputs, RunOutcome, RunReader, RunRequest, Start
 from eigenpal.resources.batch_search import RunSearch
 from eigenpal.resources.operations import CANCEL_RUN, DOWNLOAD_ARTIFACT
 from eigenpal.resources.running import wait_in
@@ -72,6 +73,12 @@ def run_batch(
     given: object = cast("Mapping[Any, Any]", inputs).items() if isinstance(inputs, Mapping) else inputs
     connections = session.connections
     return Outcomes(given, reader, options, hold=connections.hold, release=connections.release)
+
+
+def run_part(session: Session, poll_interval_seconds: float) -> Part:
+    """Return what a client adds to a batch with the work of several services."""
+    work = run_work(session, poll_interval_seconds)
+    return Part(session, {RunRequest: RunReader(work=work, target=None, version=None, metadata=None)})
 
 
 def run_work(session: Session, poll_interval_seconds: float) -> Work[Run]:

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "archastro": {"fanout", "waiting", "lifecycle", "engine", "errors", "anyjson"},
     "epilot": {"fanout", "waiting", "engine", "errors", "anyjson"},
     "client": {"service", "resources", "fanout", "waiting", "models", "engine", "errors", "_version"},
+    "services": {"client", "archastro", "epilot", "resources", "fanout", "waiting", "engine", "errors"},
 }
 # On top of the SDK: they may import all of it, and nothing in it may import them.
 ON_TOP = {"sandbox", "cli", "testing"}

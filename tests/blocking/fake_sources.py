@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 FILES: Mapping[str, str] = {
     "eigenpal/_version.py": '__version__ = "0"\n',
-    "eigenpal/errors.py": '"""Errors."""\n\n\nclass EigenpalUsageError(RuntimeError):\n    """Misuse."""\n',
+    "eigenpal/errors.py": "class EigenpalUsageError(RuntimeError): ...\nclass EigenpalInputError(ValueError): ...\n",
     "eigenpal/engine/__init__.py": '"""Empty."""\n',
     "eigenpal/engine/resource.py": """
 class Resource:

@@ -163,6 +163,58 @@ def test_what_there_is_no_rule_for_is_refused_with_its_place(root: Path, method:
     assert REFUSED[method] in str(caught.value)
 
 
+GROUP = '''
+"""Clients side by side."""
+from __future__ import annotations
+from eigenpal.client import AsyncFakeClient
+
+class AsyncGroup:
+    """Some clients."""
+
+    def __init__(self, *clients: AsyncFakeClient) -> None:
+        """Take each AsyncFakeClient."""
+        self._clients = clients
+
+    async def sizes(self) -> list[int]:
+        """Return the size of each."""
+        return [client.size for client in self._clients]
+'''
+USE_GROUP = """
+from eigenpal import AsyncFakeClient
+from eigenpal_sync import FakeClient
+from eigenpal_sync.services import Group
+
+with FakeClient("k", size=5) as one, FakeClient("k", size=7) as other:
+    assert Group(one, other).sizes() == [5, 7]
+    try:
+        Group(one, AsyncFakeClient("k"))
+    except ValueError as error:
+        assert str(error) == "Group takes blocking clients, not AsyncFakeClient", error
+    else:
+        raise AssertionError("blocking and async at once")
+    group = Group(one)
+try:
+    group.sizes()
+except RuntimeError as error:
+    assert "closed" in str(error)
+else:
+    raise AssertionError("works through a closed client")
+"""
+
+
+def test_a_class_that_users_make_of_clients_takes_blocking_ones(root: Path) -> None:
+    (root / "eigenpal" / "services.py").write_text(GROUP.lstrip(), encoding="utf-8")
+    _generate.write(root)
+    assert run_in(root, USE_GROUP) == ""
+
+
+def test_a_class_made_of_clients_and_more_is_refused(root: Path) -> None:
+    text = GROUP.lstrip().replace("*clients: AsyncFakeClient", "*clients: AsyncFakeClient, patience: float = 1.0")
+    (root / "eigenpal" / "services.py").write_text(text, encoding="utf-8")
+    with pytest.raises(NotGeneratableError, match=r"services\.py:8: AsyncGroup is made of clients and more"):
+        _generate.generated(root)
+
+
 def test_a_client_with_a_callback_of_its_own_is_refused(root: Path) -> None:
     path = root / "eigenpal" / "client.py"
     text = path.read_text(encoding="utf-8")
