@@ -47,6 +47,8 @@ def _show_pyenv_versions() -> None:
 
 
 _show_pyenv_versions()
+# Where it is set, every program that a test starts would compile the package, and every worker the tests, once more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session(python=_test_interpreters())
