@@ -36,13 +36,14 @@ class BodyReader:
 
     async def __anext__(self) -> bytes:
         try:
-            if not self._encoding:
-                return await anext(self._raw)
-            return await self._inflated()
-        except TransportFailure as failure:
-            raise self._unanswered(failure) from None
-        except (zlib.error, ValueError) as problem:
-            raise self._undecodable(f"its body can't be decompressed: {problem}") from None
+            return await (self._inflated() if self._encoding else anext(self._raw))
+        except (TransportFailure, zlib.error, ValueError) as problem:
+            raise self._typed(problem) from None
+
+    def _typed(self, problem: Exception) -> EigenpalError:
+        if isinstance(problem, TransportFailure):
+            return self._unanswered(problem)
+        return self._undecodable(f"its body can't be decompressed: {problem}")
 
     async def _inflated(self) -> bytes:
         if self._inflater is None:
@@ -61,11 +62,15 @@ class BodyReader:
         """Return the whole body, or the typed error when it is larger than `limit` bytes once decoded."""
         size = 0
         pieces: list[bytes] = []
-        async for piece in self:
-            size += len(piece)
-            if size > limit:
-                raise self._undecodable(
-                    f"its body is larger than {limit} bytes, which no answer of this API needs; it was not read further"
-                )
-            pieces.append(piece)
+        try:
+            async for piece in self if self._encoding else self._raw:
+                size += len(piece)
+                if size > limit:
+                    raise self._undecodable(
+                        f"its body is larger than {limit} bytes, which no answer of this API needs; "
+                        "it was not read further"
+                    )
+                pieces.append(piece)
+        except TransportFailure as failure:
+            raise self._unanswered(failure) from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -22,6 +22,7 @@ from eigenpal.errors import EigenpalInputError
 
 T = TypeVar("T")
 
+_PLAIN: Final = re.compile(r"[0-9A-Za-z_~-][0-9A-Za-z_.~-]*")  # what ids are made of; encoding leaves it as it is
 _UNENCODED: Final = re.compile(r"[^\x21-\x7e]+")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(\*?)\}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half of a pair: Python has it, UTF-8 does not
@@ -46,6 +47,20 @@ class Repeat(enum.Enum):
     def is_safe(self) -> bool:
         """Whether the request may be sent again after any failure in passing."""
         return self is not Repeat.STARTS
+
+
+@attrs.frozen
+class _PathParts:
+    """A path template taken apart: the text it begins with; then each placeholder and the text behind it."""
+
+    begin: str
+    placeholders: Sequence[tuple[str, Callable[[str, object], str], str]]
+
+    @classmethod
+    def of(cls, path: str) -> _PathParts:
+        begin, *parts = _PLACEHOLDER.split(path)
+        encoders = [encode_path if star else encode_segment for star in parts[1::3]]
+        return cls(begin, list(zip(map(snake_case, parts[::3]), encoders, parts[2::3], strict=True)))
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +94,9 @@ class Operation(Generic[T]):
     nullable: AbstractSet[str] = frozenset()
     confidential: bool = False
     answer: Callable[[Any], Any] | None = None
+    _parts: _PathParts = attrs.field(
+        default=attrs.Factory(lambda self: _PathParts.of(self.path), takes_self=True), init=False, eq=False, repr=False
+    )
 
     def fill_path(self, values: Sequence[str]) -> str:
         """Return the path with its placeholders filled.
@@ -86,17 +104,15 @@ class Operation(Generic[T]):
         Raises:
             EigenpalInputError: A value that is empty, a dot segment, or has control characters.
         """
-        remaining = iter(values)
-
-        def fill(match: re.Match[str]) -> str:
-            name, value = snake_case(match[1]), next(remaining)
-            return encode_path(name, value) if match[2] else encode_segment(name, value)
-
-        return _PLACEHOLDER.sub(fill, self.path)
+        path = self._parts.begin
+        for (name, encode, literal), value in zip(self._parts.placeholders, values, strict=True):
+            path += encode(name, value) + literal
+        return path
 
     def fill_query(self, service: Service, values: Mapping[str, Any]) -> str:
         """Return the query string for Python-named values; those that are None or UNSET are left out."""
-        pairs = (pair for name, value in values.items() for pair in self._query_pairs(service, name, value))
+        given = [(name, value) for name, value in values.items() if value is not None and value is not UNSET]
+        pairs = (pair for name, value in given for pair in self._query_pairs(service, name, value))
         return "&".join(f"{quote(name, safe='[]')}={quote(text, safe='')}" for name, text in pairs)
 
     def fill_body(self, service: Service, members: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,8 +131,6 @@ class Operation(Generic[T]):
         return {**extra, **given}
 
     def _query_pairs(self, service: Service, name: str, value: Any) -> Iterator[tuple[str, str]]:
-        if value is None or value is UNSET:
-            return
         wire_name = self.query_names.get(name) or service.wire_name(name)
         if not isinstance(value, Sequence | AbstractSet) or isinstance(value, str | bytes):
             yield wire_name, query_text(name, value)
@@ -156,6 +170,8 @@ def encode_segment(name: str, value: object) -> str:
     """Return a value as exactly one path segment: nothing in it can end the segment or climb out of it."""
     if not isinstance(value, str):
         raise EigenpalInputError(f"{name} must be a string, not {type(value).__name__}")
+    if _PLAIN.fullmatch(value):
+        return value
     if not value:
         raise EigenpalInputError(f"{name} is empty")
     # Encoding alone is not enough: some proxies decode %2F (or decode twice) before they resolve dot segments.

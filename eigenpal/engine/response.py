@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from types import ModuleType
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -54,16 +56,21 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
         value = operation.answer(value)
     if operation.returns is Any:
         return value  # type: ignore[no-any-return]  # T is Any where the wire is any JSON
-    # The codec is loaded by the first answer that needs it, not by `import eigenpal`.
-    from eigenpal.engine.checks import Mismatch
-    from eigenpal.engine.codec import structure
-
+    codec = _codec()
     try:
-        decoded: T = structure(operation.returns, value)
-    except Mismatch as mismatch:
+        decoded: T = codec.structure(operation.returns, value)
+    except codec.Mismatch as mismatch:
         why = f"{mismatch.path} should be {mismatch.expected}" if operation.confidential else mismatch
         raise undecodable(shown, f"in the answer to {operation.name}, {why}") from None
     return decoded
+
+
+@cache
+def _codec() -> ModuleType:
+    # Loaded by the first answer that needs it, not by `import eigenpal`, and asked for once: importing has its price.
+    from eigenpal.engine import codec
+
+    return codec
 
 
 def _parsed(answer: Answer, shown: Answer) -> Any:

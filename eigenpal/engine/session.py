@@ -125,7 +125,8 @@ class Session:
 
     async def _exchange(self, operation: Operation[Any], call: Call, hold_seconds: float | None) -> Answer:
         """Send one operation and return the whole successful answer, not yet decoded."""
-        request = self._request(operation, call, await content_of(self.service, operation, call))
+        content = None if call.body is None else await content_of(self.service, operation, call)
+        request = self._request(operation, call, content)
         timeout = self.options.timeout_seconds
         bound = None if timeout is None else timeout + (hold_seconds or 0.0)
         # Of a streamed body only each step is bounded: how long it takes depends on its size. Any other exchange is
@@ -218,25 +219,32 @@ class Session:
     def _opened(self, request: Request, response: Response) -> Stream:
         return Stream(response.status, response.headers, lambda: self._reader(request, response, Repeat.HARMLESS))
 
-    async def _persist(
+    def _persist(
+        self,
+        operation: Operation[Any],
+        request: Request,
+        attempt: Callable[[int], Awaitable[T]],
+    ) -> Awaitable[T]:
+        """Run an attempt, and on failure let the policy decide about the next."""
+        if (tokens := self.options.credentials.tokens) is not None:
+            attempt = tokens.signing(request, attempt)
+        persist = self._persist_traced if telemetry.tracing() else self._persist_untraced
+        return persist(operation, request, attempt)
+
+    async def _persist_traced(
         self,
         operation: Operation[Any],
         request: Request,
         attempt: Callable[[int], Awaitable[T]],
     ) -> T:
-        """Run an attempt, and on failure let the policy decide about the next."""
-        if (tokens := self.options.credentials.tokens) is not None:
-            attempt = tokens.signing(request, attempt)
-        if telemetry.tracing():
-            with telemetry.span(operation.name, request.method, self._shown(request.url)) as note:
+        with telemetry.span(operation.name, request.method, self._shown(request.url)) as note:
 
-                async def counted(tries: int) -> T:
-                    if tries:
-                        note("http.request.resend_count", tries)
-                    return await attempt(tries)
+            async def counted(tries: int) -> T:
+                if tries:
+                    note("http.request.resend_count", tries)
+                return await attempt(tries)
 
-                return await self._persist_untraced(operation, request, counted)
-        return await self._persist_untraced(operation, request, attempt)
+            return await self._persist_untraced(operation, request, counted)
 
     async def _persist_untraced(
         self,

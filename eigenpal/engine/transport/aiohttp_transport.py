@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -21,7 +21,7 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from eigenpal.engine.transport.address import Origin, split_url
-from eigenpal.engine.transport.descriptors import forget_transport, is_readable
+from eigenpal.engine.transport.descriptors import forget_transport, readability
 from eigenpal.engine.transport.framing import IDLE_SECONDS, counted_chunks, pieces, response_headers
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
@@ -54,8 +54,10 @@ class AiohttpTransport:
             skip_auto_headers=AUTO_HEADERS,
             max_line_size=MOST_HEADER_BYTES,
             max_field_size=MOST_HEADER_BYTES,
-            middlewares=(_never_twice,),
         )
+        # Or it would send an idempotent request again by itself when its connection breaks. Its test client knows no
+        # other way to tell it either.
+        self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage] - as said
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
 
     async def send(self, request: Request) -> AiohttpResponse:
@@ -79,7 +81,7 @@ class AiohttpTransport:
                 timeout=self._timeout(request.timeout),
                 **settings,
             )
-        except (*_KNOWN, _Broken) as error:
+        except _KNOWN as error:
             if isinstance(body, _StreamedPayload) and body.error is not None:
                 raise body.error from None
             raise _failure(error, request.timeout) from None
@@ -143,13 +145,14 @@ class AiohttpResponse:
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            chunk = await self._response.content.readany()
-        except _KNOWN as error:
-            raise _failure(error, self._timeout) from None
-        if not chunk:
-            raise StopAsyncIteration
-        return chunk
+        content = self._response.content
+        if not content.at_eof():
+            try:
+                if chunk := await content.readany():
+                    return chunk
+            except _KNOWN as error:
+                raise _failure(error, self._timeout) from None
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         if self._response.content.at_eof():
@@ -164,7 +167,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self) -> None:
         # How many requests are under way is bounded outside.
         super().__init__(limit=0, keepalive_timeout=IDLE_SECONDS)  # pyright: ignore[reportUnknownMemberType] - theirs
-        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+        self._readable: WeakKeyDictionary[asyncio.Transport, Callable[[], object]] = WeakKeyDictionary()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         while True:
@@ -174,45 +177,28 @@ class _Connector(aiohttp.TCPConnector):
                 raise _unconnected(error, req, timeout.connect) from None
             transport = connection.transport
             assert transport is not None  # it was just got
-            if transport in self._transports and is_readable(transport.get_extra_info("socket").fileno()):
+            if (readable := self._readable.get(transport)) is None:
+                self._readable[transport] = readability(transport.get_extra_info("socket"))
+            elif readable():
                 connection.close()
                 continue
-            self._transports.add(transport)
             _connecting.get().handed_over = True
             return connection
 
     def close_now(self) -> None:
         """Close every connection from within the loop, without waiting for it to be done."""
-        for transport in list(self._transports):
+        for transport in list(self._readable):
             if not transport.is_closing():
                 transport.abort()
         self._close()
 
     def forget(self) -> None:
         """Forget every connection without the loop: it has ended, or it is the parent's."""
-        for transport in list(self._transports):
+        for transport in list(self._readable):
             forget_transport(transport)
         self._conns.clear()
         self._acquired.clear()
         self._closed = True
-
-
-async def _never_twice(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
-    # aiohttp sends an idempotent request again by itself when its connection breaks. Errors that it does not know are
-    # the way to tell it not to.
-    try:
-        response: aiohttp.ClientResponse = await handler(request)
-        return response
-    except (aiohttp.ClientError, OSError) as error:
-        raise _Broken(error) from None
-
-
-class _Broken(Exception):
-    """Carries an error of aiohttp past its own retry."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
 
 
 class _StreamedPayload(Payload):
@@ -279,8 +265,6 @@ def _unconnected(error: Exception, request: Any, timeout: float | None) -> Trans
 
 def _failure(error: Exception, timeout: float | None) -> TransportFailure:
     """Describe an error after a connection was there: something may have been sent."""
-    if isinstance(error, _Broken):
-        error = error.error
     if isinstance(error, TimeoutError):
         return _timed_out("waiting for the answer", timeout, sent=True)
     if isinstance(error, aiohttp.ClientPayloadError):

@@ -6,18 +6,23 @@ Only for connections nobody uses any more. Nothing here awaits.
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from typing import Any
 
 
-def is_readable(descriptor: int) -> bool:
-    """Whether a read would return at once. An idle connection with something to read has been closed by its server."""
+def readability(sock: Any) -> Callable[[], object]:
+    """Return what tells whether a read from a socket would return at once, made once since it is asked often.
+
+    An idle connection with something to read has been closed by its server.
+    """
+    descriptor = sock.fileno()
     if descriptor < 0:
-        return True
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([descriptor], [], [], 0)[0])  # Windows, where it takes descriptors of any size
+        return lambda: True
+    if not hasattr(select, "poll"):  # Windows, where select takes descriptors of any size
+        return lambda: sock.fileno() < 0 or select.select([descriptor], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return lambda: sock.fileno() < 0 or poll.poll(0)  # once closed, its descriptor may be that of another
 
 
 def close_stream_now(stream: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import anyio
 
 from eigenpal.engine.transport.address import Origin, split_url
-from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream, is_readable
+from eigenpal.engine.transport.descriptors import close_stream_now, forget_stream, readability
 from eigenpal.engine.transport.framing import IDLE_SECONDS
 from eigenpal.engine.transport.httpx_messages import Exchange, HttpxResponse, installed_library
 from eigenpal.engine.transport.options import TransportOptions
@@ -35,7 +36,7 @@ class Lane:
         streams: The connections it has opened, of which the last may be in use.
     """
 
-    __slots__ = ("_socket", "origin", "parked_at", "proxy", "streams", "transport")
+    __slots__ = ("_readable", "origin", "parked_at", "proxy", "streams", "transport")
 
     def __init__(self, origin: Origin, proxy: Proxy | None, transport: Any) -> None:
         self.origin: Origin = origin
@@ -43,14 +44,14 @@ class Lane:
         self.transport: Any = transport
         self.parked_at: float = 0.0
         self.streams: list[Any] = []
-        self._socket: Any = None
+        self._readable: Callable[[], object] | None = None
 
     @property
     def is_stale(self) -> bool:
         """Whether its server has closed it. Only for a lane that has been used."""
-        if self._socket is None:
-            self._socket = self.streams[-1].get_extra_info("socket")  # asked once: it goes through many layers
-        return is_readable(self._socket.fileno())
+        if self._readable is None:
+            self._readable = readability(self.streams[-1].get_extra_info("socket"))
+        return bool(self._readable())
 
     async def aclose(self) -> None:
         """Close it, whatever state it is in; can't be cancelled, and does not wait for the network."""
