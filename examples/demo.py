@@ -1,10 +1,12 @@
 """The main job, start to end, on the local sandbox: a real PDF in, live status, the invoice as a table, its artifact.
 
-Run it with `nox -s demo`, or `python examples/demo.py path/to/your.pdf`.
+Run it with `nox -s demo`, or `python examples/demo.py path/to/your.pdf`; `--services` shows one job on each of three
+services instead.
 """
 
 from __future__ import annotations
 
+import runpy
 import sys
 import tempfile
 import time
@@ -74,6 +76,8 @@ def main(document: Path) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--services"]:
+        runpy.run_path(str(Path(__file__).with_name("services.py")), run_name="__main__")
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLE
     if not path.is_file():
         sys.exit(f"no such file: {path}")
