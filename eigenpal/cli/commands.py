@@ -10,7 +10,7 @@ import typer
 
 from eigenpal._version import __version__
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="The command line of eigenpal.",
     no_args_is_help=True,
     add_completion=False,

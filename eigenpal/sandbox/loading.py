@@ -17,7 +17,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from eigenpal.sandbox.defining import Defining, Definition
 
@@ -50,8 +50,8 @@ class _Decorators(Defining):
         collected.append(definition)
 
 
-workflow = _Decorators().workflow
-agent = _Decorators().agent
+workflow: Final = _Decorators().workflow
+agent: Final = _Decorators().agent
 
 
 class LoadedFiles:

@@ -48,8 +48,8 @@ class ArchAstroEmulator:
     def __init__(
         self, url_of_sandbox: Callable[[], str], api_key: Callable[[], str], tenant_of: Callable[[str], Tenant | None]
     ) -> None:
-        self.keepalive_seconds = 15.0
-        self.most_stream_seconds = 600.0
+        self.keepalive_seconds: float = 15.0
+        self.most_stream_seconds: float = 600.0
         self._url_of_sandbox = url_of_sandbox
         self._sandbox_key = api_key
         self._gate = Gate(tenant_of)

@@ -44,7 +44,7 @@ class Gate:
         self._publishable: dict[str, str] = {}
         self._access: dict[str, str] = {}
         self._refresh: dict[str, tuple[str, str]] = {}
-        self.refreshes = 0
+        self.refreshes: int = 0
 
     def publishable_key(self, api_key: str) -> str:
         """Return the key that names the app of an API key, and opens nothing by itself."""

@@ -52,7 +52,7 @@ class EpilotEmulator:
     def __init__(
         self, url_of_sandbox: Callable[[], str], token: Callable[[], str], tenant_of: Callable[[str], Tenant | None]
     ) -> None:
-        self.hold_seconds = 0.0
+        self.hold_seconds: float = 0.0
         self._url_of_sandbox = url_of_sandbox
         self._token = token
         self._tenant_of = tenant_of
