@@ -78,7 +78,7 @@ def sandbox(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Process a document on a local sandbox and show the result; give the path of a PDF to use your own."""
+    """Process a document on a local sandbox and show the result; give a PDF of yours, or `--services`."""
     session.install(".[sandbox,cli]")
     session.run("python", "examples/demo.py", *session.posargs)
 

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"engine", "errors"},
     "generations": {"models", "engine", "errors", "anyjson"},
     "comparison": {"models", "engine", "errors", "anyjson"},
-    "waiting": {"models", "engine", "errors", "anyjson"},  # gets the calls it makes handed in, so that it knows no resource
+    "waiting": {"models", "engine", "errors", "anyjson"},  # gets the calls it makes handed in: it knows no resource
     "fanout": {"lifecycle", "engine", "errors", "anyjson"},  # beside waiting: gets the calls it makes handed in, too
     "resources": {"fanout", "waiting", "comparison", "models", "engine", "errors", "anyjson"},
     "archastro": {"fanout", "waiting", "lifecycle", "engine", "errors", "anyjson"},
