@@ -198,8 +198,8 @@ class BatchReader:
         target: object = members.pop(self.target, self.given)
         if not isinstance(target, str) or not target:
             raise EigenpalInputError(
-                f"no {self.target}: give each input as {self.request.__name__}(..., {self.target}=...), or give run_many "
-                "of the client one for all"
+                f"no {self.target}: give each input as {self.request.__name__}(..., {self.target}=...), or give "
+                "run_many of the client one for all"
             )
         if not isinstance(members[self.content], str):
             raise EigenpalInputError(f"{self.content} must be text, not {type(members[self.content]).__name__}")
