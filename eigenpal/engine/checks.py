@@ -43,7 +43,7 @@ class Mismatch(Exception):
     def __init__(self, expected: str, value: object) -> None:
         super().__init__(expected, value)
         self.expected = expected
-        self.path = "$"
+        self.path: str = "$"
         self.found: str = short_repr(value, MAX_SHOWN_VALUE)
 
     def inside(self, step: str) -> Mismatch:
@@ -187,6 +187,8 @@ def _made_when_called(scope: dict[str, Any], field: attrs.Attribute[Any]) -> Che
 
 def _lines(field: attrs.Attribute[Any], wire: str) -> Iterator[str]:
     kind, optional = without_none(field.type)
+    if is_union(kind) and is_open_enum(kind):
+        kind = str
     if field.default is attrs.NOTHING:
         yield f"    if {wire!r} not in value: refuse({f'an object with {wire!r}'!r}, value)"
     if kind is Any:

@@ -112,8 +112,13 @@ class Operation(Generic[T]):
     def fill_query(self, service: Service, values: Mapping[str, Any]) -> str:
         """Return the query string for Python-named values; those that are None or UNSET are left out."""
         given = [(name, value) for name, value in values.items() if value is not None and value is not UNSET]
-        pairs = (pair for name, value in given for pair in self._query_pairs(service, name, value))
-        return "&".join(f"{quote(name, safe='[]')}={quote(text, safe='')}" for name, text in pairs)
+        return "&".join(
+            [
+                f"{quote(wire_name, safe='[]')}={quote(text, safe='')}"
+                for name, value in given
+                for wire_name, text in self._query_pairs(service, name, value)
+            ]
+        )
 
     def fill_body(self, service: Service, members: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body for Python-named members, on top of members that have their wire names already.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
+from typing import Final
 
 import attrs
 
 from eigenpal.engine.transport.port import TransportFailure
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_ABSOLUTE: Final = re.compile(r"(.*?)://([^/?#]*)([^#]*)", re.DOTALL)
 
 
 @attrs.frozen
@@ -39,19 +43,10 @@ def split_url(url: str) -> tuple[Origin, str]:
     Raises:
         TransportFailure: The URL is not one that can be sent.
     """
-    scheme, found, rest = url.partition("://")
-    if not found:
+    if (found := _ABSOLUTE.match(url)) is None:
         raise _unsendable("the address is not absolute")
-    rest = rest.partition("#")[0]
-    end = len(rest)
-    for mark in "/?":
-        position = rest.find(mark, 0, end)
-        if position >= 0:
-            end = position
-    target = rest[end:]
-    if not target.startswith("/"):
-        target = "/" + target
-    return _origin(scheme, rest[:end]), target
+    scheme, authority, target = found.groups()
+    return _origin(scheme, authority), target if target.startswith("/") else f"/{target}"
 
 
 @functools.lru_cache(maxsize=256)

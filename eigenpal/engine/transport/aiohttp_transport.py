@@ -22,7 +22,7 @@ from yarl import URL
 
 from eigenpal.engine.transport.address import Origin, split_url
 from eigenpal.engine.transport.descriptors import forget_transport, readability
-from eigenpal.engine.transport.framing import IDLE_SECONDS, counted_chunks, pieces, response_headers
+from eigenpal.engine.transport.framing import BODY_METHODS, IDLE_SECONDS, counted_chunks, pieces, response_headers
 from eigenpal.engine.transport.options import TransportOptions
 from eigenpal.engine.transport.port import Body, Request, TransportFailure
 from eigenpal.engine.transport.proxies import Proxy, ProxyMap
@@ -30,8 +30,9 @@ from eigenpal.engine.transport.tls import shared_context, tls_failure
 
 SMALL_BODY_BYTES = 32 * 1024  # goes out in one write with the head, into any socket buffer
 MOST_HEADER_BYTES = 100 * 1024  # as much as the lanes take
-AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-
+# What aiohttp adds where it is missing; telling it not to has its price, and nearly all requests have them.
+ADDED_HEADERS = frozenset({"Accept", "Accept-Encoding", "User-Agent"})
+ADDED_TO_BODIES = ADDED_HEADERS | {"Content-Type"}
 
 _KNOWN = (aiohttp.ClientError, OSError)  # a TimeoutError is an OSError
 
@@ -51,7 +52,6 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            skip_auto_headers=AUTO_HEADERS,
             max_line_size=MOST_HEADER_BYTES,
             max_field_size=MOST_HEADER_BYTES,
         )
@@ -68,6 +68,9 @@ class AiohttpTransport:
             settings["ssl"] = shared_context(self._options.verify, trust_env=self._options.trust_env)
         if (proxy := self._proxies.proxy_for(origin)) is not None:
             headers = self._through(proxy, origin, headers, settings)
+        added = ADDED_TO_BODIES if request.method in BODY_METHODS else ADDED_HEADERS
+        if not added <= headers.keys():
+            settings["skip_auto_headers"] = added
         body = _payload(request)
         request.handed_over = False
         token = _connecting.set(request)

@@ -55,7 +55,10 @@ def response_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name = raw_name.decode("latin-1").lower()
-        value = _text(raw_value)
+        try:  # the standard says ASCII; what is sent beyond it is nearly always UTF-8, and anything is Latin-1
+            value = raw_value.decode()
+        except UnicodeDecodeError:
+            value = raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
@@ -63,11 +66,3 @@ def response_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 def _wrong_length(promised: int, how: str) -> TransportFailure:
     detail = f"the body is {how} than the {promised} bytes it was said to have; did the file change?"
     return TransportFailure("protocol", sent=True, detail=detail)
-
-
-def _text(raw: bytes) -> str:
-    # The standard says ASCII; what is sent beyond it is nearly always UTF-8, and anything is Latin-1.
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
