@@ -19,7 +19,8 @@ TEXT = """\
 # Benchmarks
 
 Measured by `nox -s benchmarks`, each part on the day and machine that it names. Client and server shared the machine
-over loopback, so the figures say more about it than about any network. What counts are the ratios, which come from one run.
+over loopback, so the figures say more about it than about any network. What counts are the ratios, which come from one
+run.
 
 {sections}
 
