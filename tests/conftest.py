@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 
@@ -11,8 +12,9 @@ import pytest
 # Without bytecode, each of the many programs that tests start would compile the whole package again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How long an example takes says nothing on a machine that others use too.
-hypothesis.settings.register_profile("patient", deadline=None)
+# How long an example takes says nothing on a machine that others use too; and what fifty examples do not show is found
+# by the runs to come, since each draws others.
+hypothesis.settings.register_profile("patient", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("patient")
 
 
@@ -21,6 +23,12 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run each async test on both backends."""
     backend: str = request.param
     return backend
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every garbage collection to come: thousands of tests that stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

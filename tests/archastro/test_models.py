@@ -28,7 +28,7 @@ from tests.spec.document import resolved
 from tests.spec.strategies import UNKNOWN_MEMBERS, Instances, any_json, document
 from tests.surface.scripted import RUN
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SCHEMAS: Mapping[str, Any] = document("archastro")["components"]["schemas"]
 # Model to schema, where the names differ.

@@ -19,17 +19,35 @@ from tests.blocking.fake_sources import FILES, USE
 pytest.importorskip("ruff", reason="the generator formats with ruff")
 
 
+@pytest.fixture(scope="module")
+def with_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `written` copies."""
+    root = filled(tmp_path_factory.mktemp("with_twin"))
+    _generate.write(root)
+    return root
+
+
+@pytest.fixture
+def written(with_twin: Path, tmp_path: Path) -> Path:
+    """A folder as `root` is, the twin written into it."""
+    return shutil.copytree(with_twin, tmp_path, dirs_exist_ok=True)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with the fake async package and the real runtime of the blocking one."""
+    return filled(tmp_path)
+
+
+def filled(folder: Path) -> Path:
     for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text.lstrip("\n"), encoding="utf-8")
-    (tmp_path / "eigenpal_sync").mkdir()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.lstrip("\n"), encoding="utf-8")
+    (folder / "eigenpal_sync").mkdir()
     for path in (ROOT / "eigenpal_sync").glob("_*.py"):
         if path.name != "__init__.py":
-            shutil.copy(path, tmp_path / "eigenpal_sync")
-    return tmp_path
+            shutil.copy(path, folder / "eigenpal_sync")
+    return folder
 
 
 def run_in(root: Path, program: str) -> str:
@@ -53,9 +71,8 @@ def add_method(root: Path, method: str, *, imports: str = "") -> None:
     path.write_text(text.replace("import anyio\n", f"import anyio\n{imports}\n"), encoding="utf-8")
 
 
-def test_the_twin_of_every_construct_works(root: Path) -> None:
-    _generate.write(root)
-    assert run_in(root, USE) == ""
+def test_the_twin_of_every_construct_works(written: Path) -> None:
+    assert run_in(written, USE) == ""
 
 
 def test_writing_twice_changes_nothing_and_checking_then_finds_nothing(root: Path) -> None:
@@ -71,36 +88,33 @@ def test_writing_twice_changes_nothing_and_checking_then_finds_nothing(root: Pat
     assert _generate.main(["--check", "--root", str(root)]) == 0
 
 
-def test_checking_tells_a_changed_source(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _generate.write(root)
-    add_method(root, '    async def fresh(self) -> int:\n        """Be new."""\n        return 1')
-    assert _generate.main(["--check", "--root", str(root)]) == 1
+def test_checking_tells_a_changed_source(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_method(written, '    async def fresh(self) -> int:\n        """Be new."""\n        return 1')
+    assert _generate.main(["--check", "--root", str(written)]) == 1
     out, err = capsys.readouterr()
     assert "+    def fresh(self) -> int:" in out
     assert "python -m eigenpal_sync._generate" in err
-    assert not (root / "eigenpal_sync" / "client.py").read_text(encoding="utf-8").count("fresh")
-    assert _generate.main(["--root", str(root)]) == 0
+    assert not (written / "eigenpal_sync" / "client.py").read_text(encoding="utf-8").count("fresh")
+    assert _generate.main(["--root", str(written)]) == 0
     assert capsys.readouterr().out == "wrote eigenpal_sync/client.py\n"
 
 
-def test_checking_tells_an_edited_and_a_missing_file(root: Path) -> None:
-    _generate.write(root)
-    edited, missing = root / "eigenpal_sync" / "client.py", root / "eigenpal_sync" / "resources" / "streams.py"
+def test_checking_tells_an_edited_and_a_missing_file(written: Path) -> None:
+    edited, missing = written / "eigenpal_sync" / "client.py", written / "eigenpal_sync" / "resources" / "streams.py"
     edited.write_text(edited.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
     missing.unlink()
-    drift = "\n".join(_generate.drift(root))
+    drift = "\n".join(_generate.drift(written))
     assert "-EDITED = True" in drift
     assert "+class Reader(Twin[AsyncReader]):" in drift
 
 
-def test_a_twin_whose_source_is_gone_is_removed_and_hand_written_files_are_not(root: Path) -> None:
-    _generate.write(root)
-    by_hand = root / "eigenpal_sync" / "resources" / "by_hand.py"
+def test_a_twin_whose_source_is_gone_is_removed_and_hand_written_files_are_not(written: Path) -> None:
+    by_hand = written / "eigenpal_sync" / "resources" / "by_hand.py"
     by_hand.write_text('"""Written by hand."""\n', encoding="utf-8")
-    stale = root / "eigenpal_sync" / "resources" / "stale.py"
-    shutil.copy(root / "eigenpal_sync" / "resources" / "streams.py", stale)
-    assert any("stale.py should not exist" in line for line in _generate.drift(root))
-    assert _generate.write(root) == ["removed eigenpal_sync/resources/stale.py"]
+    stale = written / "eigenpal_sync" / "resources" / "stale.py"
+    shutil.copy(written / "eigenpal_sync" / "resources" / "streams.py", stale)
+    assert any("stale.py should not exist" in line for line in _generate.drift(written))
+    assert _generate.write(written) == ["removed eigenpal_sync/resources/stale.py"]
     assert not stale.exists()
     assert by_hand.exists()
 

@@ -32,7 +32,7 @@ TYPES = {
     "blob.bin": "application/octet-stream",
     "folder/empty.txt": "text/plain",
 }
-LARGE = bytes(range(256)) * 20_000  # 5 MB: several buffers and several writes to disk
+LARGE = bytes(range(256)) * 10_000  # 2.5 MB: several buffers and several writes to disk
 
 
 def content_of(name: str) -> bytes:

@@ -76,7 +76,7 @@ async def test_after_the_last_resume_the_error_is_raised_and_the_next_call_goes_
 
 
 @pytest.mark.anyio
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     size=st.integers(0, 300),
     cuts=st.lists(st.integers(0, 310), max_size=5),

@@ -106,7 +106,7 @@ def test_r1_a_path_value_that_is_no_text_is_refused(value: Any) -> None:
         DOWNLOAD_ARTIFACT.fill_path(["exec_1", value])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(nasty_text)
 @example("../../admin")
 @example("%2e%2e%2f")
@@ -126,7 +126,7 @@ def test_r1_any_text_is_refused_or_stays_exactly_one_segment(value: str) -> None
         assert {".", ".."}.isdisjoint(decoded.replace("\\", "/").split("/"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(nasty_text, min_size=1, max_size=4).map("/".join))
 @example("output/../../../../admin")
 def test_r1_an_artifact_path_is_refused_or_keeps_its_segments(value: str) -> None:
@@ -165,7 +165,7 @@ def test_r1_an_artifact_path_with_an_empty_or_a_dot_segment_is_refused(value: st
 # ---------------------------------------------------------------------------------------------------- query
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(nasty_text, nasty_text)
 def test_r1_any_text_arrives_as_it_was_given(source: str, cursor: str) -> None:
     text = query(source=source, cursor=cursor)

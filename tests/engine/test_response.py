@@ -102,7 +102,7 @@ def test_the_examples_of_error_envelopes_are_read(example: str) -> None:
     assert failure.issues == body["issues"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(300, 999),
     st.binary(max_size=60) | any_json.map(lambda value: json.dumps(value).encode()),
@@ -366,7 +366,7 @@ bodies = st.binary(max_size=300) | st.builds(
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "raw"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=bodies, level=st.sampled_from([0, 1, 9]), sizes=st.lists(st.integers(0, 50), min_size=1, max_size=8))
 def test_r4_a_body_in_any_split_inflates_to_the_same_bytes_in_bounded_pieces(
     encoding: str, data: bytes, level: int, sizes: list[int]
@@ -380,7 +380,7 @@ def test_r4_a_body_in_any_split_inflates_to_the_same_bytes_in_bounded_pieces(
 
 
 @pytest.mark.usefixtures("small_pieces")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(bodies, min_size=1, max_size=4),
     st.sampled_from([b"", b"\0" * 100, b"\0\x1f\x8b trailing"]),
@@ -418,7 +418,7 @@ def test_r4_a_body_that_was_cut_is_never_complete(encoding: str, data: bytes, en
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(wire=st.binary(max_size=100))
 def test_r4_any_bytes_inflate_or_are_broken(encoding: str, wire: bytes) -> None:
     inflater = Inflater(encoding)

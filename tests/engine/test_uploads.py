@@ -246,7 +246,7 @@ fields = st.lists(
 
 
 @pytest.mark.anyio
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(fields=fields)
 async def test_a_server_reads_what_was_given_and_the_length_is_exact(fields: list[tuple[str, Any]]) -> None:
     sources = [(name, value if isinstance(value, str) else await file_source(value, name)) for name, value in fields]

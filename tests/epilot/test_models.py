@@ -26,7 +26,7 @@ from eigenpal.lifecycle import Lifecycle
 from tests.spec.document import resolved
 from tests.spec.strategies import UNKNOWN_MEMBERS, Instances, any_json, document
 
-quick = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SCHEMAS: Mapping[str, Any] = document("epilot")["components"]["schemas"]
 # Model to schema, where the names differ. A dotted name is an object without a name of its own inside of a schema.

@@ -22,7 +22,7 @@ from eigenpal.models.source import DecryptedSecrets
 from tests.models.schemas import ADDED, decodable, modelled, models
 from tests.spec.strategies import any_json, description, examples, instances, schemas
 
-quick = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # each of many
+quick = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # each of many
 
 MODELS = modelled()
 DECODABLE = decodable()

@@ -48,6 +48,12 @@ def server_tls(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="session")
+def trusting_others() -> ssl.SSLContext:
+    """A client's trust in all that the system trusts, which the authority is not among."""
+    return ssl.create_default_context()
+
+
+@pytest.fixture(scope="session")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
     """A client's trust in the authority."""
     context = ssl.create_default_context()
