@@ -14,10 +14,20 @@ FAULTS = "/_sandbox/faults"
 RUNS = "/api/v1/runs"
 
 
+def connect(sandbox: Sandbox) -> httpx.Client:
+    headers = {"authorization": f"Bearer {sandbox.api_key}"}
+    return httpx.Client(base_url=sandbox.url, headers=headers, timeout=10, trust_env=False, verify=False)
+
+
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    headers = {"authorization": f"Bearer {sandbox.api_key}"}
-    with httpx.Client(base_url=sandbox.url, headers=headers, timeout=10, trust_env=False, verify=False) as connected:
+    with connect(sandbox) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with connect(shared_sandbox) as connected:
         yield connected
 
 
@@ -113,20 +123,20 @@ def test_planning_is_not_recorded_and_meets_no_fault(sandbox: Sandbox, client: h
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(
-    sandbox: Sandbox, client: httpx.Client, plan: Any, field: str, told: str
+    shared_sandbox: Sandbox, shared_client: httpx.Client, plan: Any, field: str, told: str
 ) -> None:
-    answer = client.post(FAULTS, json=plan)
+    answer = shared_client.post(FAULTS, json=plan)
 
     (issue,) = answer.json()["issues"]
     assert (answer.status_code, issue["field"]) == (400, field)
     assert told in issue["message"]
     assert answer.json()["requestId"] == answer.headers["x-request-id"]
-    assert len(sandbox.faults) == 0
+    assert len(shared_sandbox.faults) == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_json_is_refused(client: httpx.Client, content: bytes) -> None:
-    assert client.post(FAULTS, content=content).status_code == 400
+def test_a_body_that_is_no_json_is_refused(shared_client: httpx.Client, content: bytes) -> None:
+    assert shared_client.post(FAULTS, content=content).status_code == 400
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

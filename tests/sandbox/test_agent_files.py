@@ -88,16 +88,16 @@ def test_what_is_not_there_or_leads_away_is_refused(still: httpx.Client, query: 
 
 
 @pytest.mark.usefixtures("agent")
-def test_writes_are_refused_because_the_source_is_in_git(sandbox: Sandbox, client: httpx.Client) -> None:
-    before = contents(sandbox.data_folder)
-    put = client.put(FILES, params={"path": "a.md"}, json={"content": "a"})
-    posted = client.post(FILES, json={"files": [{"path": "a.md", "content": "a"}]})
+def test_writes_are_refused_because_the_source_is_in_git(shared_sandbox: Sandbox, shared_client: httpx.Client) -> None:
+    before = contents(shared_sandbox.data_folder)
+    put = shared_client.put(FILES, params={"path": "a.md"}, json={"content": "a"})
+    posted = shared_client.post(FILES, json={"files": [{"path": "a.md", "content": "a"}]})
 
     for refused in (put, posted):
         assert refused.status_code == 409
         assert "held in Git" in refused.json()["error"]
-    assert client.get(FILES).json()["files"] == ["README.md", "agent.yaml"]
-    assert contents(sandbox.data_folder) == before
+    assert shared_client.get(FILES).json()["files"] == ["README.md", "agent.yaml"]
+    assert contents(shared_sandbox.data_folder) == before
 
 
 @pytest.mark.parametrize("path", BAD_PATHS)

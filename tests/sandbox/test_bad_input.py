@@ -209,8 +209,8 @@ def test_an_expected_output_nested_beyond_reason_is_refused(
 
 
 @pytest.mark.parametrize("cursor", ["x", "%00", "ZXZpbA", "cnVuOjE6Mg==%", "cnVuOi0xOi0x", "é", "9" * 5000])
-def test_a_cursor_that_was_made_up_is_refused(client: httpx.Client, cursor: str) -> None:
-    answer = client.get("/runs", params={"cursor": cursor})
+def test_a_cursor_that_was_made_up_is_refused(shared_client: httpx.Client, cursor: str) -> None:
+    answer = shared_client.get("/runs", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["issues"][0]["field"]) == (400, "query.cursor")
 
 
@@ -218,8 +218,8 @@ def test_a_cursor_that_was_made_up_is_refused(client: httpx.Client, cursor: str)
 @pytest.mark.parametrize(
     "text", ["yesterday", "now()-", "now()-7", "now()-7y", "now()+1d", "now()-999999999w", "2026-13-01"]
 )
-def test_a_time_that_is_none_is_refused(client: httpx.Client, name: str, text: str) -> None:
-    answer = client.get("/runs", params={name: text})
+def test_a_time_that_is_none_is_refused(shared_client: httpx.Client, name: str, text: str) -> None:
+    answer = shared_client.get("/runs", params={name: text})
     assert (answer.status_code, answer.json()["issues"][0]["field"]) == (400, f"query.{name}")
 
 

@@ -26,11 +26,11 @@ from tests.sandbox.contract import description
         ("{key}", "An API key is required."),
     ],
 )
-def test_without_a_good_key_everything_is_a_401(sandbox: Sandbox, header: str | None, message: str) -> None:
-    with connect(sandbox) as client:
+def test_without_a_good_key_everything_is_a_401(shared_sandbox: Sandbox, header: str | None, message: str) -> None:
+    with connect(shared_sandbox) as client:
         del client.headers["authorization"]
         if header is not None:
-            client.headers["authorization"] = header.format(key=sandbox.api_key)
+            client.headers["authorization"] = header.format(key=shared_sandbox.api_key)
         for path in ("/runs", "/workflows", "/nothing"):
             response = client.get(path)
             assert response.status_code == 401
