@@ -19,7 +19,7 @@ from tests.fanout.conftest import KEY
 
 pytestmark = pytest.mark.anyio
 
-COUNT = 24
+COUNT = 40
 TIMES_FASTER = 10  # than the pauses of the client: else the storm would take a minute
 
 
