@@ -51,6 +51,8 @@ class FunctionCall:
             return result
         # A task of its own: cancelling the function must not cancel what comes after it.
         self._task = asyncio.ensure_future(_await(cast("Awaitable[object]", result)))
+        if inspect.iscoroutine(result):  # a task that is cancelled before it began has not touched it
+            self._task.add_done_callback(lambda _: result.close())
         try:
             return await self._task
         finally:
