@@ -11,7 +11,7 @@ import contextvars
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
@@ -46,13 +46,22 @@ class FunctionCall:
 
     async def result(self) -> Any:
         """Call the function and return its result; for one in a thread, cancelling only stops the waiting."""
-        result = self._call() if self._in_loop else await self._in_thread()
-        if not isinstance(result, Awaitable):
-            return result
-        # A task of its own: cancelling the function must not cancel what comes after it.
-        self._task = asyncio.ensure_future(_await(cast("Awaitable[object]", result)))
-        if inspect.iscoroutine(result):  # a task that is cancelled before it began has not touched it
-            self._task.add_done_callback(lambda _: result.close())
+        if self._in_loop:
+            return await self._in_task(self._called())
+        result = await self._in_thread()
+        return await self._in_task(_await(cast("Awaitable[object]", result))) if _is_awaitable(result) else result
+
+    async def _called(self) -> object:
+        """Call it where it may be awaited at once: a task that is cancelled before it begins has made nothing."""
+        try:
+            result = self._call()
+        except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
+            raise Stopped(_text(error)) from error
+        return await _await(cast("Awaitable[object]", result)) if _is_awaitable(result) else result
+
+    async def _in_task(self, work: Coroutine[Any, Any, object]) -> object:
+        """Await it in a task of its own: cancelling the function must not cancel what comes after it."""
+        self._task = asyncio.ensure_future(work)
         try:
             return await self._task
         finally:
@@ -94,10 +103,14 @@ class FunctionCall:
         return await answer
 
 
+def _is_awaitable(result: object) -> bool:
+    return isinstance(result, Awaitable)
+
+
 async def _await(awaitable: Awaitable[object]) -> object:
     try:
         return await awaitable
-    except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
+    except (SystemExit, KeyboardInterrupt) as error:  # as above
         raise Stopped(_text(error)) from error
 
 

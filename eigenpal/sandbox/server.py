@@ -25,6 +25,7 @@ else:
     from uvicorn.protocols.http.auto import AutoHTTPProtocol as HTTPProtocol
 
 GRACE_SECONDS = 0.1  # what an answer in progress gets to end when the server stops
+ENDING_SECONDS = 2.0  # what tasks that were cancelled get at most; they take no time but that of a busy machine
 KEEP_ALIVE_SECONDS = 75  # longer than the pools of clients keep a connection, so that the client closes it first
 DATE_SECONDS = 1.0  # how often the Date header moves on
 
@@ -176,7 +177,7 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_SECONDS))
+        loop.run_until_complete(asyncio.wait(tasks, timeout=ENDING_SECONDS))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)
