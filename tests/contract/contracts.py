@@ -24,7 +24,7 @@ from schemathesis.core.failures import FailureGroup  # noqa: E402 - as above
 __all__ = ["FailureGroup", "Served", "bounded", "keeps_its_word", "operations"]
 
 FOLDER = Path(__file__).parents[1] / "spec"
-EXAMPLES = int(os.environ.get("EIGENPAL_CONTRACT_EXAMPLES", "8"))  # of each operation, and each way to go wrong
+EXAMPLES = int(os.environ.get("EIGENPAL_CONTRACT_EXAMPLES", "6"))  # of each operation, and each way to go wrong
 
 Known = Mapping[str, Sequence[Any]]
 """Values that exist, by the name of the parameter or body member that takes them."""
