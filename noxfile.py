@@ -16,6 +16,9 @@ import nox
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 SUPPORTED = ["3.11", "3.12", "3.13"]
 
+# Tests often wait, for a server or a clock: twice as many workers as cores keep the cores busy.
+WORKERS = f"--numprocesses={2 * (os.cpu_count() or 1)}"
+
 nox.needs_version = ">=2024.10"
 nox.options.sessions = ["lint", "types", "generate", "tests", "docs"]
 nox.options.error_on_missing_interpreters = False  # those that are missing are skipped, in CI too
@@ -55,7 +58,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 def tests(session: nox.Session) -> None:
     """Run the whole suite on one interpreter; arguments go to pytest."""
     session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto"]))
+    session.run("python", "-m", "pytest", *(session.posargs or [WORKERS]))
 
 
 @nox.session(python=SUPPORTED[0])
@@ -65,7 +68,7 @@ def floors(session: nox.Session) -> None:
     session.install("-e", ".[test]", *oldest)
     # What stands closest to them: the other folders test what is built of these, rules, pages and servers.
     folders = [f"tests/{folder}" for folder in ("client", "engine", "models")]
-    session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto", *folders]))
+    session.run("python", "-m", "pytest", *(session.posargs or [WORKERS, *folders]))
 
 
 @nox.session(python=SUPPORTED[0])
@@ -73,7 +76,7 @@ def sandbox(session: nox.Session) -> None:
     """Hold the sandbox against the API descriptions, and look at its page in a browser; arguments go to pytest."""
     session.install("-e", ".[test,contract,browser]")
     folders = ["tests/contract", "tests/sandbox/page"]
-    session.run("python", "-m", "pytest", *(session.posargs or ["--numprocesses=auto", *folders]))
+    session.run("python", "-m", "pytest", *(session.posargs or [WORKERS, *folders]))
 
 
 @nox.session
