@@ -25,8 +25,9 @@ from eigenpal.sandbox.new_runs import copied_inputs, retry_of
 from eigenpal.sandbox.packages import Packages
 from eigenpal.sandbox.registry import Release
 from eigenpal.sandbox.rows import RunRow
-from eigenpal.sandbox.states import NOT_STARTED, Event, InvalidTransition, Status
+from eigenpal.sandbox.states import NOT_STARTED, Event, Status
 from eigenpal.sandbox.store import Store
+from eigenpal.sandbox.transitions import InvalidTransition
 
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from eigenpal.sandbox.transitions import step
+
 
 class Status(StrEnum):
     """States of a run, named as on the wire."""
@@ -84,20 +86,6 @@ TERMINAL: frozenset[Status] = frozenset(Status) - frozenset(TRANSITIONS)
 NOT_STARTED: frozenset[Status] = frozenset({Status.CREATED, Status.PENDING})
 
 
-class InvalidTransition(Exception):
-    """The event can't happen to a run in this state.
-
-    Attributes:
-        status: State of the run.
-        event: What was tried.
-    """
-
-    def __init__(self, status: Status, event: Event) -> None:
-        super().__init__(f"A run that is {status.value} can't {event.value}.")
-        self.status = status
-        self.event = event
-
-
 def after(status: Status, event: Event) -> Status:
     """Return the state that an event leads to.
 
@@ -108,7 +96,4 @@ def after(status: Status, event: Event) -> Status:
     Raises:
         InvalidTransition: The table has no such step.
     """
-    try:
-        return TRANSITIONS[status][event]
-    except KeyError:
-        raise InvalidTransition(status, event) from None
+    return step(TRANSITIONS, status, event, "A run that is")

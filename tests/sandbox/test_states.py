@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from eigenpal.sandbox.states import NOT_STARTED, TERMINAL, TRANSITIONS, Event, InvalidTransition, Status, after
+from eigenpal.sandbox.states import NOT_STARTED, TERMINAL, TRANSITIONS, Event, Status, after
+from eigenpal.sandbox.transitions import InvalidTransition
 from tests.sandbox.contract import description
 
 LEGAL = {(status, event): target for status, row in TRANSITIONS.items() for event, target in row.items()}

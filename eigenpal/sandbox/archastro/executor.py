@@ -16,11 +16,12 @@ from eigenpal.sandbox.archastro.changes import Changes
 from eigenpal.sandbox.archastro.context import RoutineContext, SessionContext, SessionEnded
 from eigenpal.sandbox.archastro.documents import worker_status
 from eigenpal.sandbox.archastro.flights import Flight
-from eigenpal.sandbox.archastro.states import SESSIONS, Event, InvalidTransition
+from eigenpal.sandbox.archastro.states import SESSIONS, Event
 from eigenpal.sandbox.archastro.store import ArchAstroStore, Document
 from eigenpal.sandbox.calling import FunctionCall, is_async
 from eigenpal.sandbox.ids import IdSource
 from eigenpal.sandbox.json_values import is_object
+from eigenpal.sandbox.transitions import InvalidTransition
 
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 

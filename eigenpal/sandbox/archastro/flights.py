@@ -13,11 +13,12 @@ from typing import Any
 
 from eigenpal.sandbox.archastro.changes import Changes
 from eigenpal.sandbox.archastro.context import SessionContext, SessionEnded, SessionFailed
-from eigenpal.sandbox.archastro.states import Event, InvalidTransition
+from eigenpal.sandbox.archastro.states import Event
 from eigenpal.sandbox.archastro.store import ArchAstroStore, Document
 from eigenpal.sandbox.calling import FunctionCall
 from eigenpal.sandbox.clock import timestamp
 from eigenpal.sandbox.ids import IdSource
+from eigenpal.sandbox.transitions import InvalidTransition
 
 FROM_AGENT = "assistant"
 

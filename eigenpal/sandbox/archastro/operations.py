@@ -17,7 +17,7 @@ from eigenpal.sandbox.archastro.executor import ArchAstroExecutor
 from eigenpal.sandbox.archastro.flights import new_message
 from eigenpal.sandbox.archastro.invoking import invoke
 from eigenpal.sandbox.archastro.registry import ArchAstroRegistry
-from eigenpal.sandbox.archastro.states import ROUTINES, RUNS, SESSIONS, InvalidTransition
+from eigenpal.sandbox.archastro.states import ROUTINES, RUNS, SESSIONS
 from eigenpal.sandbox.archastro.store import ArchAstroStore, Document, SessionFilter
 from eigenpal.sandbox.archastro.stream import MEDIA_TYPE, session_events
 from eigenpal.sandbox.call import json_answer
@@ -28,6 +28,7 @@ from eigenpal.sandbox.members import Members, encodable
 from eigenpal.sandbox.multipart import parse_json
 from eigenpal.sandbox.problems import Problem, invalid, not_found
 from eigenpal.sandbox.routing import Route
+from eigenpal.sandbox.transitions import InvalidTransition
 
 MOST_RUN_IDS: Final = 100
 SESSION_STATUSES: Final = frozenset(SESSIONS) | {"completed", "failed", "cancelled"}

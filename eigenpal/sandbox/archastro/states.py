@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from eigenpal.sandbox.transitions import step
+
 
 class Event(StrEnum):
     """What can happen to a session or a run."""
@@ -51,20 +53,6 @@ ROUTINES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class InvalidTransition(Exception):
-    """The event can't happen in this state.
-
-    Attributes:
-        status: State it is in.
-        event: What was tried.
-    """
-
-    def __init__(self, status: str, event: Event) -> None:
-        super().__init__(f"What is {status} can't {event.value}.")
-        self.status = status
-        self.event = event
-
-
 def after(table: Table, status: str, event: Event) -> str:
     """Return the state that an event leads to.
 
@@ -76,7 +64,4 @@ def after(table: Table, status: str, event: Event) -> str:
     Raises:
         InvalidTransition: The table has no such step.
     """
-    try:
-        return table[status][event]
-    except KeyError:
-        raise InvalidTransition(status, event) from None
+    return step(table, status, event, "What is")

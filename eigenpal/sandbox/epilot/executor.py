@@ -18,8 +18,9 @@ from eigenpal.epilot.models.executions import ExecutionErrorCode
 from eigenpal.sandbox.calling import FunctionCall, is_async
 from eigenpal.sandbox.epilot.context import AgentContext, ExecutionEnded, ExecutionFailed
 from eigenpal.sandbox.epilot.flights import Flight, to_json_object
-from eigenpal.sandbox.epilot.states import Event, InvalidTransition
+from eigenpal.sandbox.epilot.states import Event
 from eigenpal.sandbox.epilot.store import EpilotStore, ExecutionRow
+from eigenpal.sandbox.transitions import InvalidTransition
 
 logger: logging.Logger = logging.getLogger("eigenpal.sandbox")
 

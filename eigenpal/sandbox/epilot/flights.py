@@ -16,8 +16,9 @@ from eigenpal.epilot.models.executions import ExecutionErrorCode
 from eigenpal.sandbox.calling import FunctionCall
 from eigenpal.sandbox.clock import timestamp
 from eigenpal.sandbox.epilot.context import AgentContext, ExecutionEnded, ExecutionFailed
-from eigenpal.sandbox.epilot.states import Event, InvalidTransition
+from eigenpal.sandbox.epilot.states import Event
 from eigenpal.sandbox.epilot.store import EpilotStore, ExecutionRow, StepRow
+from eigenpal.sandbox.transitions import InvalidTransition
 
 
 class Flight:

@@ -26,13 +26,14 @@ from eigenpal.sandbox.epilot.shapes import (
     Shape,
     word,
 )
-from eigenpal.sandbox.epilot.states import InvalidTransition, Status
+from eigenpal.sandbox.epilot.states import Status
 from eigenpal.sandbox.epilot.store import AgentRow, EpilotStore, ExecutionRow
 from eigenpal.sandbox.grammar import decode_cursor, encode_cursor, parse_integer
 from eigenpal.sandbox.members import encodable
 from eigenpal.sandbox.multipart import parse_json
 from eigenpal.sandbox.problems import Problem, invalid, not_found
 from eigenpal.sandbox.routing import Route
+from eigenpal.sandbox.transitions import InvalidTransition
 
 AGENTS_PAGE = 100  # the service documents no size; large enough that most tests see one page
 EXECUTIONS_PAGE = 50

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from eigenpal.sandbox.transitions import step
+
 
 class Status(StrEnum):
     """States of an execution, named as on the wire."""
@@ -64,20 +66,6 @@ TRANSITIONS: Mapping[Status, Mapping[Event, Status]] = {
 TERMINAL: frozenset[Status] = frozenset(Status) - frozenset(TRANSITIONS)
 
 
-class InvalidTransition(Exception):
-    """The event can't happen to an execution in this state.
-
-    Attributes:
-        status: State of the execution.
-        event: What was tried.
-    """
-
-    def __init__(self, status: Status, event: Event) -> None:
-        super().__init__(f"An execution that is {status.value} can't {event.value}.")
-        self.status = status
-        self.event = event
-
-
 def after(status: Status, event: Event) -> Status:
     """Return the state that an event leads to.
 
@@ -88,7 +76,4 @@ def after(status: Status, event: Event) -> Status:
     Raises:
         InvalidTransition: The table has no such step.
     """
-    try:
-        return TRANSITIONS[status][event]
-    except KeyError:
-        raise InvalidTransition(status, event) from None
+    return step(TRANSITIONS, status, event, "An execution that is")

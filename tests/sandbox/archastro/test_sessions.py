@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from eigenpal.sandbox import Sandbox
-from eigenpal.sandbox.archastro.states import RUNS, SESSIONS, Event, InvalidTransition, after
+from eigenpal.sandbox.archastro.states import RUNS, SESSIONS, Event, after
+from eigenpal.sandbox.transitions import InvalidTransition
 from tests.sandbox.archastro.conftest import connect, create, until
 from tests.sandbox.archastro.contract import schema_errors
 from tests.spec.strategies import document

@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from eigenpal.epilot import ExecutionStatus
-from eigenpal.sandbox.epilot.states import TERMINAL, TRANSITIONS, Event, InvalidTransition, Status, after
+from eigenpal.sandbox.epilot.states import TERMINAL, TRANSITIONS, Event, Status, after
+from eigenpal.sandbox.transitions import InvalidTransition
 from tests.spec.strategies import document
 
 LIFECYCLE = document("epilot")["x-semantics"]["execution-lifecycle"]
