@@ -47,17 +47,10 @@ class FunctionCall:
     async def result(self) -> Any:
         """Call the function and return its result; for one in a thread, cancelling only stops the waiting."""
         if self._in_loop:
-            return await self._in_task(self._called())
+            return await self._in_task(_awaited(self._call))
         result = await self._in_thread()
-        return await self._in_task(_await(cast("Awaitable[object]", result))) if _is_awaitable(result) else result
-
-    async def _called(self) -> object:
-        """Call it where it may be awaited at once: a task that is cancelled before it begins has made nothing."""
-        try:
-            result = self._call()
-        except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
-            raise Stopped(_text(error)) from error
-        return await _await(cast("Awaitable[object]", result)) if _is_awaitable(result) else result
+        to_be_awaited = isinstance(result, Awaitable)
+        return await self._in_task(_awaited(lambda: cast("object", result))) if to_be_awaited else result
 
     async def _in_task(self, work: Coroutine[Any, Any, object]) -> object:
         """Await it in a task of its own: cancelling the function must not cancel what comes after it."""
@@ -103,14 +96,12 @@ class FunctionCall:
         return await answer
 
 
-def _is_awaitable(result: object) -> bool:
-    return isinstance(result, Awaitable)
-
-
-async def _await(awaitable: Awaitable[object]) -> object:
+async def _awaited(call: Callable[[], object]) -> object:
+    """Call where the result is awaited at once: a task that is cancelled before it begins has made nothing."""
     try:
-        return await awaitable
-    except (SystemExit, KeyboardInterrupt) as error:  # as above
+        result = call()
+        return await cast("Awaitable[object]", result) if isinstance(result, Awaitable) else result
+    except (SystemExit, KeyboardInterrupt) as error:  # left alone, these would end the whole event loop
         raise Stopped(_text(error)) from error
 
 
