@@ -15,10 +15,10 @@ from eigenpal.archastro.models.sessions import AgentSession, AgentSessionEvent
 from eigenpal.archastro.operations import GET_SESSION, STREAM_SESSION
 from eigenpal.engine.events import ServerEvent, open_events
 from eigenpal.engine.model import Model
-from eigenpal.engine.retry import backoff
+from eigenpal.engine.retry import backoff, passes
 from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalDecodeError, EigenpalError, EigenpalTimeoutError
-from eigenpal.waiting.polling import intervals, passes
+from eigenpal.waiting.polling import intervals
 
 logger: logging.Logger = logging.getLogger("eigenpal")
 

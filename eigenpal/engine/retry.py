@@ -21,12 +21,16 @@ from eigenpal.errors import (
     EigenpalConnectionError,
     EigenpalError,
     EigenpalRateLimitError,
+    EigenpalServerError,
     EigenpalTimeoutError,
 )
 
 T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("eigenpal")
+
+PASSING: Final = (EigenpalConnectionError, EigenpalTimeoutError, EigenpalRateLimitError, EigenpalServerError)
+REQUEST_TIMEOUT: Final = 408  # the one passing status without a class of its own
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 8.0
@@ -40,6 +44,11 @@ TIMEOUT_RETRY_COST: Final = 10.0  # a timeout holds the server longer than a ref
 SUCCESS_REFUND: Final = 1.0
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def passes(error: EigenpalError) -> bool:
+    """Tell whether a failed look says nothing about what was looked at: the next one may well succeed."""
+    return isinstance(error, PASSING) or error.status == REQUEST_TIMEOUT
 
 
 def may_repeat(failure: EigenpalError, repeat: Repeat) -> bool:

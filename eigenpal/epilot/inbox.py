@@ -10,13 +10,14 @@ from typing import Any, Final, Self
 
 import anyio
 
+from eigenpal.engine.retry import passes
 from eigenpal.engine.session import Session
 from eigenpal.epilot.approvals import ApprovalRequest, Approve, Decision, Reject, asked_of, identity, overtaken, settle
 from eigenpal.epilot.models.executions import Execution, ExecutionStatus
 from eigenpal.epilot.models.previews import PendingAction, ToolPreview
 from eigenpal.epilot.operations import GET_EXECUTION, LIST_EXECUTIONS
 from eigenpal.errors import EigenpalError, EigenpalNotFoundError
-from eigenpal.waiting.polling import jittered, passes
+from eigenpal.waiting.polling import jittered
 
 PAGE_SIZE: Final = 100  # of the list of what waits: one request a round for nearly every organisation
 

@@ -19,12 +19,9 @@ import anyio
 import attrs
 from anyio import CancelScope
 
-from eigenpal.engine.retry import backoff
+from eigenpal.engine.retry import backoff, passes
 from eigenpal.errors import (
-    EigenpalConnectionError,
     EigenpalError,
-    EigenpalRateLimitError,
-    EigenpalServerError,
     EigenpalTimeoutError,
     EigenpalValidationError,
 )
@@ -41,9 +38,6 @@ SETTLED_SECONDS: Final = 60.0  # a request older than this is no longer worked o
 PATIENCE_SECONDS: Final = 30.0  # with a server that can't be reached or has no time: longer than a restart takes
 CANCEL_PATIENCE_SECONDS: Final = 5.0  # for asking what runs to stop, when a batch is left
 SHORTEST_WAIT_SECONDS: Final = 0.001  # a time that is up still allows the look that is under way
-
-PASSING: Final = (EigenpalConnectionError, EigenpalTimeoutError, EigenpalRateLimitError, EigenpalServerError)
-REQUEST_TIMEOUT: Final = 408
 
 
 class UnknownStart(Exception):
@@ -205,7 +199,7 @@ class Life:
                     return found
                 trouble.maybe_started = False
                 trouble.message = f"{trouble.message} It was looked for, and is not there."
-            elif not _passes(trouble):
+            elif not passes(trouble):
                 await self.ledger.planned(self.job.key)
                 raise trouble
             pause = backoff(number, trouble.retry_after)
@@ -261,7 +255,7 @@ class Life:
                 return await work.find(self.job.request, token, moment, self.ledger.known)
             except EigenpalError as error:
                 pause = backoff(number, error.retry_after)
-                if not _passes(error) or clock() + pause > patience:
+                if not passes(error) or clock() + pause > patience:
                     return UNKNOWN
             await self.options.sleep(pause)
         return UNKNOWN
@@ -290,10 +284,6 @@ class UnsavedError(Exception):
         super().__init__(str(error))
         self.error = error
         self.value = value
-
-
-def _passes(error: EigenpalError) -> bool:
-    return isinstance(error, PASSING) or error.status == REQUEST_TIMEOUT
 
 
 def _now() -> float:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
+from eigenpal.engine.retry import passes
 from eigenpal.errors import (
     EigenpalAuthError,
     EigenpalDecodeError,
@@ -124,7 +125,7 @@ class Findings(Generic[T]):
         """
         items = list(items)
         is_list = len(items) > 1
-        if polling.passes(error):
+        if passes(error):
             self.rounds.failed(error, now, is_list=is_list)
             for item in items:
                 item.trouble = error

@@ -14,15 +14,8 @@ import anyio
 import attrs
 
 from eigenpal.engine.options import checked_timeout
-from eigenpal.errors import (
-    EigenpalConnectionError,
-    EigenpalError,
-    EigenpalInputError,
-    EigenpalNotFoundError,
-    EigenpalRateLimitError,
-    EigenpalServerError,
-    EigenpalTimeoutError,
-)
+from eigenpal.engine.retry import passes
+from eigenpal.errors import EigenpalError, EigenpalInputError, EigenpalNotFoundError
 
 T = TypeVar("T")
 
@@ -30,9 +23,6 @@ FIRST_POLL_SECONDS: Final = 0.2  # most short runs end within it, and a person d
 GROWTH: Final = 1.5  # reaches the default of 2 s with the seventh poll
 JITTER: Final = 0.1  # waiters that started together must not poll together
 UNSEEN_GRACE_SECONDS: Final = 5.0  # a read replica may not know yet what was started a moment ago
-
-PASSING: Final = (EigenpalConnectionError, EigenpalTimeoutError, EigenpalRateLimitError, EigenpalServerError)
-REQUEST_TIMEOUT: Final = 408  # the one passing status without a class of its own
 
 
 def checked_times(timeout_seconds: object, poll_interval_seconds: object) -> tuple[float | None, float]:
@@ -45,11 +35,6 @@ def checked_times(timeout_seconds: object, poll_interval_seconds: object) -> tup
     if (interval := checked_timeout(poll_interval_seconds, "poll_interval_seconds")) is None:
         raise EigenpalInputError("poll_interval_seconds must be a number of seconds above 0")
     return timeout, interval
-
-
-def passes(error: EigenpalError) -> bool:
-    """Tell whether a failed look says nothing about what was looked at: the next one may well succeed."""
-    return isinstance(error, PASSING) or error.status == REQUEST_TIMEOUT
 
 
 def jittered(pause: float) -> float:
