@@ -29,18 +29,14 @@ from eigenpal.archastro.operations import (
     LIST_SESSIONS,
 )
 from eigenpal.archastro.waiting import Until, checked_until, wait_for_routine_run, wait_for_session
-from eigenpal.engine.checks import Mismatch
-from eigenpal.engine.codec import structure
-from eigenpal.engine.files import is_mapping
 from eigenpal.engine.model import Model
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.session import Session
-from eigenpal.errors import EigenpalDecodeError, EigenpalNotFoundError
+from eigenpal.errors import EigenpalNotFoundError
 from eigenpal.fanout.fingerprints import fingerprint
 from eigenpal.fanout.mixed import Part
-from eigenpal.fanout.options import Options
-from eigenpal.fanout.outcomes import Outcomes
-from eigenpal.fanout.work import UNKNOWN, Found, Known, Work
+from eigenpal.fanout.outcomes import Outcomes, outcomes_of
+from eigenpal.fanout.work import UNKNOWN, Found, Known, Work, loader
 from eigenpal.waiting.polling import checked_times
 
 M = TypeVar("M", bound=Model)
@@ -148,7 +144,7 @@ def session_work(session: Session, poll_interval_seconds: float, until: Until) -
         find=find,
         fingerprint=_fingerprint,
         dump=lambda found: found.to_dict(),
-        load=lambda wire: _loaded(AgentSession, wire),
+        load=loader(AgentSession, "AgentSession"),
         outcome=SessionOutcome,
     )
 
@@ -187,7 +183,7 @@ def routine_run_work(session: Session, poll_interval_seconds: float) -> Work[Age
         find=find,
         fingerprint=_fingerprint,
         dump=lambda found: found.to_dict(),
-        load=lambda wire: _loaded(AgentRoutineRun, wire),
+        load=loader(AgentRoutineRun, "AgentRoutineRun"),
         outcome=RoutineRunOutcome,
     )
 
@@ -208,14 +204,6 @@ async def _fingerprint(start: Start) -> str:
     return await fingerprint({"target": start.target, "members": start.members}, files_in="members")
 
 
-def _loaded(kind: type[M], wire: Any) -> M:
-    try:
-        found: M = structure(kind, wire)
-    except Mismatch as mismatch:
-        raise EigenpalDecodeError(f"the {kind.__name__} in the journal can't be read: {mismatch}") from None
-    return found
-
-
 def _outcomes(
     session: Session,
     inputs: object,
@@ -224,14 +212,8 @@ def _outcomes(
     timeout_seconds: float | None,
     given: Mapping[str, Any],
 ) -> Outcomes[Any]:
-    noun, connections = reader.work.noun, session.connections
-    options = Options(
-        noun=noun,
-        identity=f"{target or f'{noun}s'} at {session.options.base_url}",
-        timeout_seconds=timeout_seconds,
-        sleep=session.policy.sleep,
-        clock=session.policy.clock,
-        **given,
+    noun = reader.work.noun
+    identity = f"{target or f'{noun}s'} at {session.options.base_url}"
+    return outcomes_of(
+        [session], inputs, reader, noun=noun, identity=identity, timeout_seconds=timeout_seconds, **given
     )
-    entries: object = inputs.items() if is_mapping(inputs) else inputs
-    return Outcomes(entries, reader, options, hold=connections.hold, release=connections.release)

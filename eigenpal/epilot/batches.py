@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 
 from eigenpal.anyjson import object_of
-from eigenpal.engine.checks import Mismatch
-from eigenpal.engine.codec import structure
 from eigenpal.engine.paging import PageIterator
 from eigenpal.engine.session import Session
 from eigenpal.epilot.approvals import Decider
@@ -33,10 +29,8 @@ from eigenpal.epilot.waiting import ExecutionWait
 from eigenpal.errors import EigenpalDecodeError
 from eigenpal.fanout.fingerprints import fingerprint
 from eigenpal.fanout.mixed import Part
-from eigenpal.fanout.options import OnUnknown, Options
-from eigenpal.fanout.outcomes import Outcomes
-from eigenpal.fanout.progress import Progress
-from eigenpal.fanout.work import UNKNOWN, Found, Known, Work
+from eigenpal.fanout.outcomes import Outcomes, outcomes_of
+from eigenpal.fanout.work import UNKNOWN, Found, Known, Work, loader
 from eigenpal.waiting.polling import checked_times
 
 # A start is noted by the clock of this machine, and executions tell when they began by that of the service.
@@ -49,39 +43,22 @@ def run_batch(
     agent_id: str | None,
     inputs: ExecutionInputs,
     *,
-    concurrency: int,
     timeout_seconds: float | None,
     poll_interval_seconds: float,
-    ordered: bool,
-    stop_on_failure: bool,
-    cancel_running: bool,
-    journal: str | os.PathLike[str] | None,
-    on_unknown: OnUnknown,
     on_approval: Decider | None,
-    on_progress: Callable[[Progress], object] | None,
-    progress: bool,
+    **options: Any,
 ) -> Outcomes[ExecutionOutcome]:
     """Return the outcomes of a batch of executions; arguments as in `client.run_many`."""
     timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-    options = Options(
+    return outcomes_of(
+        [session],
+        inputs,
+        ExecutionReader(work=execution_work(session, interval, on_approval), agent_id=agent_id),
         noun="execution",
         identity=f"{agent_id or 'executions'} at {session.options.base_url}",
-        concurrency=concurrency,
         timeout_seconds=timeout,
-        ordered=ordered,
-        stop_on_failure=stop_on_failure,
-        cancel_running=cancel_running,
-        on_unknown=on_unknown,
-        journal=journal,
-        on_progress=on_progress,
-        progress=progress,
-        sleep=session.policy.sleep,
-        clock=session.policy.clock,
+        **options,
     )
-    reader = ExecutionReader(work=execution_work(session, interval, on_approval), agent_id=agent_id)
-    given: object = cast("Mapping[Any, Any]", inputs).items() if isinstance(inputs, Mapping) else inputs
-    connections = session.connections
-    return Outcomes(given, reader, options, hold=connections.hold, release=connections.release)
 
 
 def execution_part(session: Session, poll_interval_seconds: float, on_approval: Decider | None) -> Part:
@@ -127,7 +104,7 @@ def execution_work(session: Session, poll_interval_seconds: float, on_approval: 
         find=ExecutionSearch(session).find,
         fingerprint=_fingerprint,
         dump=lambda execution: execution.to_dict(),
-        load=_loaded,
+        load=loader(Execution, "execution"),
         outcome=ExecutionOutcome,
     )
 
@@ -140,14 +117,6 @@ async def _fingerprint(start: Start) -> str:
         "execution_mode_override": start.execution_mode_override,
     }
     return await fingerprint(members, files_in="input")
-
-
-def _loaded(wire: Any) -> Execution:
-    try:
-        execution: Execution = structure(Execution, wire)
-    except Mismatch as mismatch:
-        raise EigenpalDecodeError(f"the execution in the journal can't be read: {mismatch}") from None
-    return execution
 
 
 class ExecutionSearch:

@@ -5,19 +5,17 @@ An input goes by its class. Which classes there are, and what they mean, is said
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Never, NoReturn
 
 import attrs
 
-from eigenpal.engine.files import is_mapping
 from eigenpal.engine.session import Session
 from eigenpal.errors import EigenpalInputError
 from eigenpal.fanout.batch import Reader
 from eigenpal.fanout.keys import checked_key, split_key
-from eigenpal.fanout.options import Options
 from eigenpal.fanout.outcome import Outcome
-from eigenpal.fanout.outcomes import Outcomes
+from eigenpal.fanout.outcomes import Outcomes, outcomes_of
 from eigenpal.fanout.work import Job
 
 NOUN: Final = "job"  # runs, sessions and executions alike
@@ -63,27 +61,14 @@ def mixed_outcomes(parts: Sequence[Part], inputs: object, **options: Any) -> Out
         inputs: What is to be done.
         options: Members of `Options`.
     """
-    policy = parts[0].session.policy
-    connections = [part.session.connections for part in parts]
-
-    def hold(batch: object, close: Callable[[], Awaitable[None]]) -> None:
-        for each in connections:
-            each.hold(batch, close)
-
-    def release(batch: object) -> None:
-        for each in connections:
-            each.release(batch)
-
-    how = Options(
+    return outcomes_of(
+        [part.session for part in parts],
+        inputs,
+        _MixedReader({kind: reader for part in parts for kind, reader in part.readers.items()}),
         noun=NOUN,
         identity=" and ".join(sorted(part.service for part in parts)),
-        sleep=policy.sleep,
-        clock=policy.clock,
         **options,
     )
-    read = _MixedReader({kind: reader for part in parts for kind, reader in part.readers.items()})
-    given: object = inputs.items() if is_mapping(inputs) else inputs
-    return Outcomes(given, read, how, hold=hold, release=release)
 
 
 @attrs.frozen

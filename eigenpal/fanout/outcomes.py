@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from eigenpal.engine.files import is_mapping
+from eigenpal.engine.session import Session
 from eigenpal.fanout.background import Background
 from eigenpal.fanout.batch import Batch, Reader
 from eigenpal.fanout.options import Options
@@ -117,3 +119,34 @@ class Outcomes(Generic[O_co]):
 def _ended(batch: Batch, release: Callable[[object], None]) -> None:
     release(batch)
     batch.tell()
+
+
+def outcomes_of(
+    sessions: Sequence[Session], inputs: object, read: Reader, *, noun: str, identity: str, **options: Any
+) -> Outcomes[Any]:
+    """Return the outcomes of a batch that clients do with their calls; it ends before one of them closes.
+
+    Args:
+        sessions: How the clients call their services.
+        inputs: What is to be done; a mapping has the keys and the inputs.
+        read: Makes jobs of inputs.
+        noun: What one piece of work is called.
+        identity: What this batch is, in words that are the same whenever it is run again.
+        options: Other members of `Options`.
+
+    Raises:
+        EigenpalInputError: The inputs are none, an option can't work, or what draws a bar is not installed.
+    """
+    policy = sessions[0].policy
+    how = Options(noun=noun, identity=identity, sleep=policy.sleep, clock=policy.clock, **options)
+
+    def hold(batch: object, close: Callable[[], Awaitable[None]]) -> None:
+        for session in sessions:
+            session.connections.hold(batch, close)
+
+    def release(batch: object) -> None:
+        for session in sessions:
+            session.connections.release(batch)
+
+    given: object = inputs.items() if is_mapping(inputs) else inputs
+    return Outcomes(given, read, how, hold=hold, release=release)

@@ -13,6 +13,9 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
+from eigenpal.engine.checks import Mismatch
+from eigenpal.engine.codec import structure
+from eigenpal.errors import EigenpalDecodeError
 from eigenpal.fanout.outcome import Outcome
 from eigenpal.lifecycle import Lifecycle
 
@@ -64,6 +67,24 @@ class Work(Generic[T]):
     load: Callable[[Any], T]
     save: Callable[[T, Path], Awaitable[Sequence[Path]]] | None = None
     outcome: type[Outcome[T]] = Outcome
+
+
+def loader(kind: type[T], noun: str) -> Callable[[Any], T]:
+    """Return the `load` of work whose results are models.
+
+    Args:
+        kind: The model.
+        noun: What one is called in the error for a journal that has something else.
+    """
+
+    def load(wire: Any) -> T:
+        try:
+            result: T = structure(kind, wire)
+        except Mismatch as mismatch:
+            raise EigenpalDecodeError(f"the {noun} in the journal can't be read: {mismatch}") from None
+        return result
+
+    return load
 
 
 @attrs.define(eq=False)

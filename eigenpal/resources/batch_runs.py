@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from anyio import to_thread
 
-from eigenpal.engine.checks import Mismatch
-from eigenpal.engine.codec import structure
 from eigenpal.engine.resource import Resource
 from eigenpal.engine.session import Session
-from eigenpal.errors import EigenpalDecodeError
 from eigenpal.fanout.fingerprints import fingerprint
 from eigenpal.fanout.folders import file_path
 from eigenpal.fanout.mixed import Part
-from eigenpal.fanout.options import OnUnknown, Options
-from eigenpal.fanout.outcomes import Outcomes
-from eigenpal.fanout.progress import Progress
-from eigenpal.fanout.work import Work
+from eigenpal.fanout.outcomes import Outcomes, outcomes_of
+from eigenpal.fanout.work import Work, loader
 from eigenpal.models.runs import Run, RunArtifact
 from eigenpal.resources.batch_inputs import MARK, RunInputs, RunOutcome, RunReader, RunRequest, Start
 from eigenpal.resources.batch_search import RunSearch
@@ -38,41 +32,22 @@ def run_batch(
     *,
     version: str | None,
     metadata: Mapping[str, Any] | None,
-    concurrency: int,
     timeout_seconds: float | None,
     poll_interval_seconds: float,
-    ordered: bool,
-    stop_on_failure: bool,
-    cancel_running: bool,
-    journal: str | os.PathLike[str] | None,
-    on_unknown: OnUnknown,
-    save_artifacts: str | os.PathLike[str] | None,
-    on_progress: Callable[[Progress], object] | None,
-    progress: bool,
+    **options: Any,
 ) -> Outcomes[RunOutcome]:
     """Return the outcomes of a batch of runs; arguments as in `client.run_many`."""
     name = "runs" if target is None else "@".join(filter(None, wire_target(target, version)))
     timeout, interval = checked_times(timeout_seconds, poll_interval_seconds)
-    options = Options(
+    return outcomes_of(
+        [session],
+        inputs,
+        RunReader(work=run_work(session, interval), target=target, version=version, metadata=metadata),
         noun="run",
         identity=f"{name} at {session.options.base_url}",
-        concurrency=concurrency,
         timeout_seconds=timeout,
-        ordered=ordered,
-        stop_on_failure=stop_on_failure,
-        cancel_running=cancel_running,
-        on_unknown=on_unknown,
-        journal=journal,
-        save_artifacts=save_artifacts,
-        on_progress=on_progress,
-        progress=progress,
-        sleep=session.policy.sleep,
-        clock=session.policy.clock,
+        **options,
     )
-    reader = RunReader(work=run_work(session, interval), target=target, version=version, metadata=metadata)
-    given: object = cast("Mapping[Any, Any]", inputs).items() if isinstance(inputs, Mapping) else inputs
-    connections = session.connections
-    return Outcomes(given, reader, options, hold=connections.hold, release=connections.release)
 
 
 def run_part(session: Session, poll_interval_seconds: float) -> Part:
@@ -114,7 +89,7 @@ def run_work(session: Session, poll_interval_seconds: float) -> Work[Run]:
         find=RunSearch(session).find,
         fingerprint=_fingerprint,
         dump=lambda run: run.to_dict(),
-        load=_loaded,
+        load=loader(Run, "run"),
         save=_RunFiles(session).save_all,
         outcome=RunOutcome,
     )
@@ -128,14 +103,6 @@ async def _fingerprint(start: Start) -> str:
         "overrides": start.overrides,
     }
     return await fingerprint(members, files_in="input")
-
-
-def _loaded(wire: Any) -> Run:
-    try:
-        run: Run = structure(Run, wire)
-    except Mismatch as mismatch:
-        raise EigenpalDecodeError(f"the run in the journal can't be read: {mismatch}") from None
-    return run
 
 
 class _RunFiles(Resource):
